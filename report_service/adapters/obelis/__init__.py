@@ -1,0 +1,1 @@
+"""The authority's API: the only room that knows httpx."""

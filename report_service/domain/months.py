@@ -119,9 +119,9 @@ class SubmissionWindow:
         corrected = at + timedelta(seconds=skew_s)
         return self.first_send <= min(at, corrected) and max(at, corrected) < self.last_send
 
-    def has_closed(self, at: datetime) -> bool:
-        """Say whether the window is over for good by our clock: nothing can be sent any more."""
-        return at >= self.last_send
+    def has_closed(self, at: datetime, *, skew_s: float = 0.0) -> bool:
+        """Say whether the window is over, by our clock and by it corrected: nothing can be sent any more."""
+        return min(at, at + timedelta(seconds=skew_s)) >= self.closes
 
     def require_open(self, at: datetime, *, skew_s: float = 0.0) -> None:
         """Raise WindowNotOpen or WindowClosed, unless a report may go out."""
@@ -130,7 +130,8 @@ class SubmissionWindow:
         clock = f"{at:%Y-%m-%d %H:%M:%S} UTC" + (f", the API's clock {skew_s:+.0f} s" if abs(skew_s) >= 1 else "")
         if max(at, at + timedelta(seconds=skew_s)) >= self.last_send:
             raise WindowClosed(
-                f"reports for {self.month} could be sent until {self.last_send:%Y-%m-%d %H:%M:%S} UTC; it is {clock}",
+                f"reports for {self.month} could be sent until {self.last_send:%Y-%m-%d %H:%M:%S} UTC; "
+                f"it is {clock}",
                 hint="What is still missing must be handed in by other means: report-service backfill "
                 f"--from {self.month} --to {self.month} writes the hand-over package.",
             )

@@ -1,0 +1,260 @@
+"""One report on its way: states, what leads from one to another, and when it is tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from report_service.domain.answers import Outcome, Verdict
+from report_service.errors import IllegalTransition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from report_service.domain.kinds import DeliveryKey
+
+
+class State(StrEnum):
+    """Where a report stands."""
+
+    AWAITING_DATA = "awaiting_data"  # due, but the source has no row for it
+    INVALID = "invalid"  # the row breaks a rule; the reasons say which
+    PENDING = "pending"  # ready to be sent, never refused
+    IN_FLIGHT = "in_flight"  # the intent to send is recorded, the answer is not
+    RETRYING = "retrying"  # tried, not done; `next_attempt_at` says when again
+    ACCEPTED = "accepted"  # delivered, on the grounds that `evidence` names
+    ALREADY_REPORTED = "already_reported"  # a report exists that is not known to be ours
+    REJECTED = "rejected"  # the API refused the data; waits for other data or for a person
+    WAIVED = "waived"  # a person declared that there is nothing to report
+    MISSED = "missed"  # the window closed and it did not arrive
+    UNRESOLVED = "unresolved"  # the window closed; it may have arrived, nobody said so
+
+
+DONE = frozenset({State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED})
+"""A month is complete when every due report is in one of these."""
+SENDABLE = frozenset({State.PENDING, State.RETRYING})
+"""The states from which a report is sent once its next attempt is due."""
+OVER = frozenset({State.MISSED, State.UNRESOLVED})
+"""What a closed window makes of the rest."""
+OPEN = frozenset(State) - DONE - OVER
+"""What still counts on the window."""
+NEEDS_A_PERSON = frozenset({State.AWAITING_DATA, State.INVALID, State.REJECTED})
+"""The states that do not mend themselves."""
+
+
+class Evidence(StrEnum):
+    """Why an accepted report is believed to be so."""
+
+    CONFIRMED = "confirmed"  # the API said so
+    INFERRED = "inferred"  # a 409 after an attempt of ours whose end is unknown
+
+
+class Step(StrEnum):
+    """What can happen to a report."""
+
+    ROW_VALID = "row_valid"  # the source has a row that can be sent, unchanged since it was refused, if it was
+    ROW_CHANGED = "row_changed"  # the source has a row that can be sent and differs from what was sent
+    ROW_INVALID = "row_invalid"  # the source's row breaks a rule
+    ROW_MISSING = "row_missing"  # the source has no row
+    SENT = "sent"  # the intent was recorded
+    ACCEPTED = "accepted"
+    CONFLICT = "conflict"
+    REJECTED = "rejected"
+    DEFERRED = "deferred"  # not done, to be tried again
+    WAIVED = "waived"
+    UNWAIVED = "unwaived"  # a waiver was taken back
+    RETRIED = "retried"  # a person puts it back
+    CLOSED = "closed"  # the window is over
+
+
+_ROWS = (Step.ROW_VALID, Step.ROW_CHANGED, Step.ROW_INVALID, Step.ROW_MISSING)
+_PLANNED = dict(zip(_ROWS, (State.PENDING, State.PENDING, State.INVALID, State.AWAITING_DATA), strict=True))
+_ENDED = {Step.WAIVED: State.WAIVED, Step.CLOSED: State.MISSED}
+
+_NEXT: dict[State, dict[Step, State]] = {
+    State.AWAITING_DATA: _PLANNED | _ENDED,
+    State.INVALID: _PLANNED | _ENDED,
+    State.PENDING: _PLANNED | _ENDED | {Step.SENT: State.IN_FLIGHT, Step.RETRIED: State.PENDING},
+    State.IN_FLIGHT: dict.fromkeys(_ROWS, State.IN_FLIGHT)
+    | {
+        Step.ACCEPTED: State.ACCEPTED,
+        Step.CONFLICT: State.ALREADY_REPORTED,
+        Step.REJECTED: State.REJECTED,
+        Step.DEFERRED: State.RETRYING,
+        Step.CLOSED: State.UNRESOLVED,
+    },
+    State.RETRYING: _PLANNED
+    | _ENDED
+    | {Step.ROW_VALID: State.RETRYING, Step.SENT: State.IN_FLIGHT, Step.RETRIED: State.RETRYING},
+    State.REJECTED: _PLANNED | _ENDED | {Step.ROW_VALID: State.REJECTED, Step.RETRIED: State.PENDING},
+    State.ACCEPTED: dict.fromkeys((*_ROWS, Step.CLOSED), State.ACCEPTED),
+    State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Step.CLOSED), State.ALREADY_REPORTED),
+    State.WAIVED: dict.fromkeys((*_ROWS, Step.CLOSED, Step.WAIVED), State.WAIVED)
+    | {Step.UNWAIVED: State.AWAITING_DATA},
+    State.MISSED: _PLANNED | {Step.CLOSED: State.MISSED},
+    State.UNRESOLVED: {Step.CLOSED: State.UNRESOLVED},
+}
+
+_NEXT_UNSETTLED: dict[State, dict[Step, State]] = {
+    State.IN_FLIGHT: {Step.CONFLICT: State.ACCEPTED},
+    State.RETRYING: dict.fromkeys(_ROWS, State.RETRYING) | {Step.CLOSED: State.UNRESOLVED},
+    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING),
+}
+"""What is otherwise while an earlier attempt has an unknown end: the same bytes stay on their way."""
+
+
+def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
+    """Return the state after a step; raise IllegalTransition for a step that the state does not allow.
+
+    | from \\ step       | row valid | changed | invalid | missing  | sent | accepted | conflict | rejected | deferred |
+    |-------------------|-----------|---------|---------|----------|------|----------|----------|----------|----------|
+    | awaiting_data     | pending   | pending | invalid | awaiting |      |          |          |          |          |
+    | invalid           | pending   | pending | invalid | awaiting |      |          |          |          |          |
+    | pending           | pending   | pending | invalid | awaiting | in f |          |          |          |          |
+    | in_flight         | =         | =       | =       | =        |      | accepted | already  | rejected | retrying |
+    | in_flight, unsett.| =         | =       | =       | =        |      | accepted | accepted | rejected | retrying |
+    | retrying          | =         | pending | invalid | awaiting | in f |          |          |          |          |
+    | retrying, unsett. | =         | =       | =       | =        | in f |          |          |          |          |
+    | rejected          | =         | pending | invalid | awaiting |      |          |          |          |          |
+    | accepted          | =         | =       | =       | =        |      |          |          |          |          |
+    | already_reported  | =         | =       | =       | =        |      |          |          |          |          |
+    | waived            | =         | =       | =       | =        |      |          |          |          |          |
+    | missed            | pending   | pending | invalid | awaiting |      |          |          |          |          |
+    | unresolved        | retrying  | retrying| retrying| retrying |      |          |          |          |          |
+
+    The last two rows are for a clock that ran ahead and was put right: plan sees the window open again.
+    When the window closes: what is done stays, an attempt with an unknown end makes `unresolved`, the rest
+    is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
+    (`awaiting_data`), and puts back what is pending, retrying or rejected.
+    """
+    if unsettled and step is Step.WAIVED and state is State.RETRYING:
+        found = None
+    else:
+        found = (_NEXT_UNSETTLED.get(state, {}) if unsettled else {}).get(step) or _NEXT[state].get(step)
+    if found is None:
+        raise IllegalTransition(f"a report that is {state} cannot be {step}")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One report's row in the ledger, as the deliverer needs it."""
+
+    row: int  # the ledger's own number
+    key: DeliveryKey
+    state: State
+    path: str  # where on the API the report is created
+    payload_sha256: str  # of the bytes to send, or sent
+    body: bytes
+    unsettled: bool = False  # an attempt has an unknown end
+    attempts: int = 0
+    streak: int = 0  # tries in a row that were put off for the same sort of reason
+    last_outcome: Outcome | None = None
+    evidence: Evidence | None = None
+    drift: bool = False
+    obelis_id: str | None = None
+    http_status: int | None = None
+    detail: str = ""
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How long to wait before a report is tried again."""
+
+    base_s: float = 2
+    cap_s: float = 900
+
+    def delay_s(
+        self,
+        outcome: Outcome,
+        streak: int,
+        *,
+        remaining_s: float,
+        retry_after_s: float | None,
+        uniform: Callable[[], float],
+    ) -> float:
+        """Return the seconds until the next try, after `streak` >= 1 tries in a row ended so.
+
+        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with
+        full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is longer. With
+        `remaining_s` left in the window no wait is longer than a quarter of it, so that tries stay spread up
+        to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
+        """
+        if outcome.refusal:
+            delay = REFUSAL_DELAYS_S[min(streak, len(REFUSAL_DELAYS_S)) - 1]
+        else:
+            delay = uniform() * min(self.cap_s, self.base_s * 2.0 ** min(streak - 1, 60))
+        delay = min(delay, max(remaining_s / 4, self.base_s))
+        if retry_after_s is not None and retry_after_s > delay:
+            delay = retry_after_s if retry_after_s < remaining_s else max(remaining_s / 2, delay)
+        return delay
+
+
+REFUSAL_DELAYS_S = (300.0, 900.0, 1800.0, 86400.0)
+"""A hub or point takes about 15 minutes to become visible (guide), or has to be registered first."""
+
+
+def is_stuck(delivery: Delivery) -> bool:
+    """Say whether a refused report has used up the quick tries of its first hour: it needs a person."""
+    return (
+        delivery.last_outcome is not None
+        and delivery.last_outcome.refusal
+        and delivery.streak >= len(REFUSAL_DELAYS_S)
+    )
+
+
+def conclude(
+    delivery: Delivery,
+    verdict: Verdict,
+    *,
+    http_status: int | None,
+    at: datetime,
+    last_send: datetime,
+    retry: Retry,
+    retry_after_s: float | None,
+    uniform: Callable[[], float],
+) -> Delivery:
+    """Return the delivery after an answer, or the lack of one: pure, the ledger stores what it returns.
+
+    `at` is when the attempt ended, `last_send` the end of the month's window.
+    """
+    outcome = verdict.outcome
+    unsettled = not outcome.settles and (delivery.unsettled or outcome.unknown_end)
+    done = replace(
+        delivery,
+        unsettled=unsettled,
+        attempts=delivery.attempts + 1,
+        last_outcome=outcome,
+        http_status=http_status,
+        detail=verdict.detail,
+        streak=0,
+        next_attempt_at=None,
+    )
+    if outcome is Outcome.ACCEPTED:
+        state = advance(delivery.state, Step.ACCEPTED, unsettled=delivery.unsettled)
+        return replace(
+            done, state=state, evidence=Evidence.CONFIRMED, obelis_id=verdict.obelis_id, detail=verdict.detail
+        )
+    if outcome is Outcome.CONFLICT:
+        state = advance(delivery.state, Step.CONFLICT, unsettled=delivery.unsettled)
+        return replace(done, state=state, evidence=Evidence.INFERRED if state is State.ACCEPTED else None)
+    if outcome is Outcome.REJECTED:
+        return replace(done, state=advance(delivery.state, Step.REJECTED, unsettled=delivery.unsettled))
+    before = delivery.last_outcome
+    streak = delivery.streak + 1 if before is not None and before.refusal == outcome.refusal else 1
+    delay = retry.delay_s(
+        outcome,
+        streak,
+        remaining_s=(last_send - at).total_seconds(),
+        retry_after_s=retry_after_s,
+        uniform=uniform,
+    )
+    return replace(
+        done,
+        state=advance(delivery.state, Step.DEFERRED, unsettled=unsettled),
+        streak=streak,
+        next_attempt_at=at + timedelta(seconds=delay),
+    )

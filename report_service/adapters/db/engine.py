@@ -1,0 +1,114 @@
+"""Connections: to SQLite, the embedded default, and to PostgreSQL, for several replicas."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from report_service.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUSY_TIMEOUT_S = 10
+"""How long a writer waits for another: well below the lease's 60 s."""
+
+_POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=20000 -c lock_timeout=10000 -c timezone=UTC"
+
+
+class Store:
+    """A database, with short transactions on it."""
+
+    def __init__(self, url: str) -> None:
+        """Take a SQLAlchemy URL, `sqlite:///...` or `postgresql+psycopg://...`; connect only when asked to."""
+        self.engine = _engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Say whether the store is a file on this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction that only reads; raise StoreUnavailable."""
+        with translated(self.engine), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction that is durable when the block ends; raise StoreUnavailable."""
+        writing = self.engine.execution_options(writes=True)
+        with translated(self.engine), writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn the driver's errors into StoreUnavailable: the one place where that happens."""
+    try:
+        yield
+    except DBAPIError as exc:
+        shown = engine.url.render_as_string(hide_password=True)
+        reason = " ".join(str(exc.orig).split())
+        raise StoreUnavailable(
+            f"the store {shown} cannot be used: {reason}",
+            hint="See that the database is up, its disk is not full and the URL in [store] is right. "
+            "Nothing is lost: what was recorded stays, the rest is still due.",
+        ) from exc
+    except SQLAlchemyError as exc:
+        raise StoreUnavailable(f"the store cannot be used: {type(exc).__name__}: {exc}") from exc
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+            raise ConfigurationError(
+                f"store.url = {parsed.render_as_string(hide_password=True)!r} names no supported database",
+                hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
+            )
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed.render_as_string(hide_password=False), parsed.database)
+        arguments: dict[str, Any] = {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 15000,
+            "application_name": "report-service",
+            "options": _POSTGRES_OPTIONS,
+        }
+        return create_engine(parsed, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+    except (ArgumentError, NoSuchModuleError) as exc:
+        raise ConfigurationError(
+            "store.url is not the URL of a database",
+            hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
+        ) from exc
+
+
+def _sqlite(url: str, database: str | None) -> Engine:
+    if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
+        raise ConfigurationError(
+            f"store.url: the folder of {database!r} does not exist", hint="Make it, or name another file."
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

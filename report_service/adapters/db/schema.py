@@ -1,0 +1,86 @@
+"""Bring the store's tables to this version, through alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import report_service
+from report_service.errors import SchemaOutdated
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from report_service.adapters.db.engine import Store
+
+_PACKAGE = Path(report_service.__file__).parent
+_MIGRATIONS = next(place for place in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if place.is_dir())
+"""In a wheel the migrations lie within the package, in a checkout beside it."""
+_LOCK = 7_263_001
+"""The number of the advisory lock under which replicas that start together migrate one after the other."""
+
+
+def current_revision(store: Store) -> str | None:
+    """Return the revision of the store's tables; None when it has none."""
+    with store.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str:
+    """Return the revision that this version needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def upgrade(store: Store, *, revision: str = "head") -> None:
+    """Bring the tables up to a revision; all or nothing."""
+    with store.write() as connection:
+        _one_at_a_time(connection)
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(store: Store, *, revision: str) -> None:
+    """Take the tables down to a revision (`base`: remove them all, with what they hold)."""
+    with store.write() as connection:
+        _one_at_a_time(connection)
+        command.downgrade(_config(connection), revision)
+
+
+def require_current(store: Store, *, auto_upgrade: bool) -> None:
+    """Make sure that the tables are this version's; upgrade them if allowed, else raise SchemaOutdated."""
+    current, head = current_revision(store), head_revision()
+    if current == head:
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaOutdated(
+            f"the store's tables are at revision {current}, which this version ({report_service.__version__}) "
+            "does not know: a newer version made them",
+            hint="Run that newer version, or restore the back-up made before the upgrade.",
+        )
+    if not auto_upgrade:
+        raise SchemaOutdated(
+            f"the store's tables are at revision {current or 'none'}, this version needs {head}",
+            hint="Make a back-up, then run `report-service db upgrade`; "
+            "or set store.auto_upgrade = true to have it done at start.",
+        )
+    upgrade(store)
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """On PostgreSQL take a lock until the transaction ends; SQLite's write transaction is one already."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,246 @@
+"""The tables, as SQLAlchemy Core sees them; the migrations create them.
+
+Names of the source tables' columns are those of the CSV files. Source values are stored as the operator
+gave them: the rules of the reports are checked when a month is planned, not by the database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    true,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, UTC on both sides; SQLite, which knows no zone, stores UTC without saying so."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give SQLite UTC without a zone."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return it aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal that keeps its digits: SQLite's own numbers are binary, so it stores text."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Store text in SQLite."""
+        return dialect.type_descriptor(String() if dialect.name == "sqlite" else Numeric())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401 - as above
+        """Give SQLite the digits."""
+        return str(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401, ARG002
+        """Return the digits as a decimal."""
+        return None if value is None else Decimal(str(value))
+
+
+# --- inventory: what has to be reported on
+
+hubs = Table(
+    "hubs",
+    metadata,
+    Column("hub_id", String(36), primary_key=True),
+    Column("name", Text),
+    Column("commissioned_on", Date),
+    Column("decommissioned_on", Date),
+)
+points = Table(
+    "points",
+    metadata,
+    Column("point_id", String(36), primary_key=True),
+    Column("hub_id", String(36), nullable=False),
+    Column("evse_id", Text),
+    Column("commissioned_on", Date),
+    Column("decommissioned_on", Date),
+)
+provider_groups = Table(
+    "provider_groups",
+    metadata,
+    Column("provider_group", String(5), primary_key=True),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+)
+
+# --- source: one table a kind of report
+
+hotline_ratings = Table(
+    "hotline_ratings",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("hotline_calls", Exact),
+    Column("fcr_rate", Exact),
+    Column("asa_seconds", Exact),
+    Column("rating", Exact),
+)
+nondiscriminatory_access = Table(
+    "nondiscriminatory_access",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("provider_group", String(5), primary_key=True),
+    Column("cost_ct_per_kwh", Exact),
+    Column("additional_costs", Text),
+    Column("valid_from", UtcDateTime),
+    Column("valid_to", UtcDateTime),
+    Column("contractual_basis", Text),
+    Column("reasoning_different_costs", Text),
+)
+hub_ratings = Table(
+    "hub_ratings",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("hub_id", String(36), primary_key=True),
+    Column("rating", Exact),
+)
+ad_hoc_tariffs = Table(
+    "ad_hoc_tariffs",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("hub_id", String(36), primary_key=True),
+    Column("cost_ct_per_kwh", Exact),
+    Column("additional_costs", Text),
+    Column("valid_from", UtcDateTime),
+    Column("valid_to", UtcDateTime),
+)
+point_ratings = Table(
+    "point_ratings",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("point_id", String(36), primary_key=True),
+    Column("rating", Exact),
+    Column("total_complaints", Exact),
+)
+
+# --- ledger: what became of each report
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("body", Text, nullable=False),  # the exact bytes, which are UTF-8 JSON
+)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("cpo_id", Text, nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject", Text, nullable=False),  # '' for the hotline
+    Column("due", Boolean, nullable=False, server_default=true()),  # false: sent once, no longer expected
+    Column("state", String(20), nullable=False),
+    Column("evidence", String(10)),
+    Column("unsettled", Boolean, nullable=False, server_default=false()),
+    Column("drift", Boolean, nullable=False, server_default=false()),
+    Column("path", Text, nullable=False, server_default=""),
+    Column("payload_sha256", String(64), ForeignKey("payloads.sha256")),  # to send, or sent
+    Column("source_sha256", String(64)),  # what the source's row would send now
+    Column("source", Text),  # the row's raw values, JSON
+    Column("obelis_id", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("streak", Integer, nullable=False, server_default="0"),
+    Column("last_outcome", String(20)),
+    Column("http_status", Integer),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("next_attempt_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("endpoint", "cpo_id", "month", "kind", "subject"),
+    Index("ix_deliveries_due", "endpoint", "cpo_id", "month", "state", "next_attempt_at"),
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("request_id", String(36), primary_key=True),
+    Column("delivery_id", Integer, ForeignKey("deliveries.id"), index=True),  # null: a token request
+    Column("endpoint", Text, nullable=False),
+    Column("run_id", String(36), nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("verb", String(6), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("payload_sha256", String(64)),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),  # null: the answer was never recorded
+    Column("http_status", Integer),
+    Column("outcome", String(20)),
+    Column("answer", Text),
+    Index("ix_attempts_pace", "endpoint", "started_at"),
+)
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("cpo_id", Text, nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("started_by", String(20), nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("result", String(20)),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("summary", Text),  # the fields of its log line, JSON
+    Index("ix_runs_latest", "endpoint", "cpo_id", "month", "started_at"),
+)
+leases = Table(
+    "leases",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("cpo_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("declared_by", Text, nullable=False),
+    Column("declared_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,6 @@
+"""How the log contract of `events` reaches the outside.
+
+`sink.LogEvents` holds events to the contract, `redaction.Redactor` takes secrets out of them,
+`config.configure_logging` sets up structlog and the standard library's logging, `reference` generates the schema
+and the table.
+"""

@@ -1,0 +1,32 @@
+"""Stand-ins for what the services need from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from report_service.logs.sink import LogEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from report_service.events import Level
+
+
+class RecordingEvents(LogEvents):
+    """Keep what is emitted, in `emitted` as (event, fields); raise ContractViolation as the contract has it.
+
+    Bound sinks record into the same list, with the bound fields among the others.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._record, strict=True)
+        self.emitted: list[tuple[str, dict[str, object]]] = []
+
+    def names(self) -> list[str]:
+        return [event for event, _ in self.emitted]
+
+    def of(self, event: str) -> list[dict[str, object]]:
+        return [fields for name, fields in self.emitted if name == event]
+
+    def _record(self, level: Level, event: str, fields: Mapping[str, object], /) -> None:
+        self.emitted.append((event, dict(fields)))

@@ -6,11 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from report_service.domain.delivery import DONE, State
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from report_service.domain.answers import Answer
+    from report_service.domain.answers import Answer, Outcome
+    from report_service.domain.delivery import Delivery
+    from report_service.domain.kinds import DeliveryKey, Kind
+    from report_service.domain.months import ReportMonth
+    from report_service.domain.planning import Change, Planned
 
 
 class Clock(Protocol):
@@ -134,3 +140,186 @@ class Sent:
     started_ago_s: float
     ended_ago_s: float | None  # None: its end is unknown
     throttled: bool = False  # it was answered 429
+
+
+# --- the ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to deliver to one endpoint, until it must be renewed."""
+
+    endpoint: str
+    holder: str
+    fence: int  # grows with each change of holder; what is written under an older one is refused
+    valid_until: float  # monotonic seconds of the holder: 10 s before the store lets another have it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A request that is about to go out."""
+
+    request: Request
+    delivery: int | None  # the ledger's row; None: a token request
+    payload_sha256: str | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a request, and what that makes of its report."""
+
+    request_id: str
+    ended_at: datetime
+    http_status: int | None
+    outcome: Outcome
+    answer: str  # an excerpt
+    delivery: Delivery | None = None  # as it is from now on; None: a token request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A person's word that there is nothing to report."""
+
+    key: DeliveryKey
+    reason: str
+    declared_by: str
+    declared_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How a month stands: due reports by kind and state."""
+
+    month: ReportMonth
+    by_kind: Mapping[Kind, Mapping[State, int]]
+    drifted: int
+    unsettled: int  # due reports with an attempt of unknown end
+
+    @property
+    def expected(self) -> int:
+        """Return how many reports are due."""
+        return sum(sum(states.values()) for states in self.by_kind.values())
+
+    @property
+    def by_state(self) -> dict[State, int]:
+        """Return how many due reports are in each state that any is in."""
+        total = {state: sum(kind.get(state, 0) for kind in self.by_kind.values()) for state in State}
+        return {state: count for state, count in total.items() if count}
+
+    def count(self, states: Iterable[State]) -> int:
+        """Return how many due reports are in one of these states."""
+        found = self.by_state
+        return sum(found.get(state, 0) for state in states)
+
+    @property
+    def complete(self) -> bool:
+        """Say whether there is something due and all of it is done."""
+        return self.expected > 0 and self.count(DONE) == self.expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One report as a person is shown it."""
+
+    key: DeliveryKey
+    state: State
+    reason: str
+    next_attempt_at: datetime | None
+    unsettled: bool
+    drift: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run, as the ledger keeps it."""
+
+    run_id: str
+    month: ReportMonth
+    started_by: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    result: str | None = None  # completed, failed, halted; None while it runs, or after a kill
+    detail: str = ""
+
+
+class Ledger(Protocol):
+    """What is due, what was sent, and what became of it: for one endpoint and CPO.
+
+    Each call is one short transaction, durable when it returns. Any of them raises StoreUnavailable; those
+    that take a lease raise LeaseLost, and leave the deliveries as they were, when it is not the newest.
+    """
+
+    endpoint: str
+
+    # planning
+    def planned(self, month: ReportMonth, kind: Kind) -> dict[str, Planned]:
+        """Return what is known, by subject, of one kind's reports."""
+
+    def save_plan(
+        self, month: ReportMonth, kind: Kind, changes: Sequence[Change], *, at: datetime, lease: Lease
+    ) -> None:
+        """Write changes of one kind's reports."""
+
+    def drop_undue(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
+        """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
+
+    def waivers(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
+        """Return the waivers of a month."""
+
+    def waive(self, waiver: Waiver) -> None:
+        """Record a waiver; a newer one for the same report replaces it."""
+
+    def unwaive(self, key: DeliveryKey) -> bool:
+        """Take a waiver back; say whether there was one."""
+
+    # delivering
+    def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
+        """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
+
+    def next_due_at(self, month: ReportMonth) -> datetime | None:
+        """Return when the next report that waits for its time is due; None: none waits."""
+
+    def record(self, ended: Sequence[Ended], intents: Sequence[Intent], *, lease: Lease) -> None:
+        """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
+
+    def adopt(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
+        """Make every report that a former holder left in flight an unknown end; return how many there were.
+
+        Each is due again `timeout_s` after its request went out.
+        """
+
+    def sent_since(self, since: datetime, *, at: datetime) -> list[Sent]:
+        """Return the requests that may have been under way since then, token requests included."""
+
+    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[Standing]:
+        """Make what is still open `missed` or `unresolved`; return those reports."""
+
+    # the lease
+    def acquire(self, holder: str, *, at: float) -> Lease | str:
+        """Take the lease for 60 s; return it, or the name of the one who holds it."""
+
+    def renew(self, lease: Lease, *, at: float) -> Lease:
+        """Hold on for another 60 s; raise LeaseLost."""
+
+    def release(self, lease: Lease) -> None:
+        """Let another have it at once; nothing happens if it is lost already."""
+
+    # looking
+    def tally(self, month: ReportMonth) -> Tally:
+        """Count the due reports of a month."""
+
+    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[Standing]:
+        """Return the due reports that are not done, and those that drifted, in the order of keys."""
+
+    def months(self) -> list[ReportMonth]:
+        """Return the months that the ledger knows, in order."""
+
+    def begin_run(self, run: RunRecord, *, instance: str) -> None:
+        """Record that a run began."""
+
+    def end_run(self, run: RunRecord, *, summary: Mapping[str, object]) -> None:
+        """Record how it ended."""
+
+    def last_run(self, month: ReportMonth) -> RunRecord | None:
+        """Return the newest run of a month."""

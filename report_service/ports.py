@@ -162,6 +162,7 @@ class Intent:
     request: Request
     delivery: int | None  # the ledger's row; None: a token request
     payload_sha256: str | None
+    run_id: str
     started_at: datetime
 
 

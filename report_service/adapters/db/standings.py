@@ -1,0 +1,91 @@
+"""How a month stands: questions to the ledger that change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, func, or_, select
+
+from report_service.adapters.db.tables import deliveries
+from report_service.domain.delivery import DONE, State
+from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.months import ReportMonth
+from report_service.ports import Standing, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+KIND_ORDER: ColumnElement[int] = case({kind.value: kind.rank for kind in Kind}, value=deliveries.c.kind)
+"""Kinds in the order of sending."""
+
+
+def tally(connection: Connection, scope: ColumnElement[bool], month: ReportMonth) -> Tally:
+    """Count the due reports of a month by kind and state."""
+    columns = deliveries.c
+    flags = (func.count().filter(columns.drift), func.count().filter(columns.unsettled))
+    rows = connection.execute(
+        select(columns.kind, columns.state, func.count(), *flags)
+        .where(scope, columns.month == str(month), columns.due)
+        .group_by(columns.kind, columns.state)
+    ).all()
+    by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in Kind}
+    for kind, state, count, _drifted, _unsettled in rows:
+        by_kind[Kind(kind)][State(state)] = count
+    return Tally(
+        month=month,
+        by_kind=by_kind,
+        drifted=sum(row[3] for row in rows),
+        unsettled=sum(row[4] for row in rows),
+    )
+
+
+def outstanding(
+    connection: Connection, scope: ColumnElement[bool], month: ReportMonth, *, limit: int | None
+) -> list[Standing]:
+    """Return the due reports that are not done, and those that drifted, in the order of keys."""
+    columns = deliveries.c
+    wanted = or_(columns.state.not_in([state.value for state in DONE]), columns.drift)
+    return standings(connection, [scope, columns.month == str(month), columns.due, wanted], limit=limit)
+
+
+def standings(
+    connection: Connection, wanted: Sequence[ColumnElement[bool]], *, limit: int | None = None
+) -> list[Standing]:
+    """Return the reports that fit, in the order of keys."""
+    columns = deliveries.c
+    rows: Sequence[Row[Any]] = connection.execute(
+        select(
+            columns.month,
+            columns.kind,
+            columns.subject,
+            columns.state,
+            columns.detail,
+            columns.next_attempt_at,
+            columns.unsettled,
+            columns.drift,
+        )
+        .where(*wanted)
+        .order_by(columns.month, KIND_ORDER, columns.subject)
+        .limit(limit)
+    ).all()
+    return [_standing(row) for row in rows]
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(
+        key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
+        state=State(row.state),
+        reason=row.detail,
+        next_attempt_at=row.next_attempt_at,
+        unsettled=row.unsettled,
+        drift=row.drift,
+    )
+
+
+def months(connection: Connection, scope: ColumnElement[bool]) -> list[ReportMonth]:
+    """Return the months that the ledger knows, in order."""
+    found = connection.execute(select(deliveries.c.month).where(scope).distinct().order_by(deliveries.c.month))
+    return [ReportMonth.parse(month) for month in found.scalars()]

@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench events lock clean
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -28,6 +28,9 @@ format: .venv/.dev ## rewrite the code in the house style
 
 bench: .venv/.dev ## measure speed and memory, write benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+events: .venv/.dev ## generate the log contract's schema and table from events.py
+	$(BIN)/python -m report_service.logs.reference
 
 lock: .venv/.dev ## pin the dependencies anew (needs uv on the PATH)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

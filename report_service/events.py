@@ -131,7 +131,9 @@ COMMON: Mapping[str, Field] = {
             meaning="when the line was written: UTC, ISO 8601, milliseconds, Z",
             pattern=re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
         ),
-        _text("level", "how much it matters; fixed for each event", *Level),
+        _text(
+            "level", "how much it matters: fixed for each event but log.message", *(level.value for level in Level)
+        ),
         _text("event", "what happened: a name from the table of events"),
         _text("service", "always report-service", SERVICE),
         _text("version", "the program's version"),

@@ -1,0 +1,193 @@
+"""What has to be reported on: hubs, points and provider groups, and which of them a month is due for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from report_service.domain import columns, forms
+from report_service.domain.faults import Fault, Reading, RowFault, is_absent, shown
+from report_service.domain.kinds import DeliveryKey, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import date
+
+    from report_service.domain.forms import Form
+    from report_service.domain.months import ReportMonth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """Days from `first` to `last`, both inclusive; None is open."""
+
+    first: date | None
+    last: date | None
+
+    def touches(self, month: ReportMonth) -> bool:
+        """Say whether any day of the month lies within: then a report is due for it."""
+        return (self.first is None or self.first <= month.last_day) and (
+            self.last is None or self.last >= month.first_day
+        )
+
+
+ALWAYS = Period(first=None, last=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A charging hub; `decommissioned_on` is its last day in operation."""
+
+    hub_id: str
+    name: str | None
+    operation: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A charging point; `decommissioned_on` is its last day in operation."""
+
+    point_id: str
+    hub_id: str | None  # None: the row does not say it readably
+    evse_id: str | None
+    operation: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderGroup:
+    """A provider group that access is granted to; `valid_to` is the last day."""
+
+    provider_group: str
+    operation: Period
+
+
+Subject = TypeVar("Subject", Hub, Point, ProviderGroup)
+Rows = Iterable[Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Everything that may be reported on, seen from one month.
+
+    `faults` are for a person to mend. A row whose key can be read is kept in spite of them, and one whose dates
+    cannot be read counts as in operation: a report too many is seen, a report too few is not.
+    """
+
+    month: ReportMonth
+    hubs: Mapping[str, Hub]
+    points: Mapping[str, Point]
+    provider_groups: Mapping[str, ProviderGroup]
+    faults: tuple[RowFault, ...]
+
+    @classmethod
+    def read(cls, month: ReportMonth, *, hubs: Rows, points: Rows, provider_groups: Rows) -> Inventory:
+        """Read the three tables' raw rows."""
+        faults: list[RowFault] = []
+        found = cls(
+            month=month,
+            hubs=_read(forms.HUBS, hubs, _hub, month, faults),
+            points=_read(forms.POINTS, points, _point, month, faults),
+            provider_groups=_read(forms.PROVIDER_GROUPS, provider_groups, _provider_group, month, faults),
+            faults=(),
+        )
+        return replace(found, faults=(*faults, *found._homeless_points()))
+
+    def subjects(self, kind: Kind) -> tuple[str, ...]:
+        """Return what a kind is due for in this month, sorted; the hotline's one subject is ""."""
+        match kind:
+            case Kind.HOTLINE_RATING:
+                return ("",)
+            case Kind.NONDISCRIMINATORY_ACCESS:
+                return self._due(self.provider_groups)
+            case Kind.HUB_RATING | Kind.AD_HOC_TARIFF:
+                return self._due(self.hubs)
+            case Kind.POINT_RATING:
+                return self._due(self.points)
+
+    def keys(self) -> Iterator[DeliveryKey]:
+        """Yield the key of each report that is due for this month."""
+        for kind in Kind:
+            for subject in self.subjects(kind):
+                yield DeliveryKey(self.month, kind, subject)
+
+    def hub_of(self, point_id: str) -> str | None:
+        """Return the hub of a point; None if the inventory does not say."""
+        point = self.points.get(point_id)
+        return point.hub_id if point else None
+
+    def _due(
+        self, entries: Mapping[str, Hub] | Mapping[str, Point] | Mapping[str, ProviderGroup]
+    ) -> tuple[str, ...]:
+        return tuple(sorted(key for key, entry in entries.items() if entry.operation.touches(self.month)))
+
+    def _homeless_points(self) -> Iterator[RowFault]:
+        """Yield a fault for each point that is due while its hub is not: its report stays due."""
+        for point_id in self.subjects(Kind.POINT_RATING):
+            point = self.points[point_id]
+            if point.hub_id is None:
+                continue  # a fault of its own already
+            hub = self.hubs.get(point.hub_id)
+            if hub and hub.operation.touches(self.month):
+                continue
+            rule = f"this hub is not in operation in {self.month}" if hub else "no such hub in the table `hubs`"
+            row = f"point_id {point_id}" + (f" ({point.evse_id})" if point.evse_id else "")
+            yield RowFault(forms.POINTS.name, row, Fault("hub_id", point.hub_id, rule))
+
+
+def _read(
+    form: Form,
+    rows: Rows,
+    make: Callable[[str, Reading], Subject],
+    month: ReportMonth,
+    faults: list[RowFault],
+) -> dict[str, Subject]:
+    """Return the rows by their key; of several with one key, one that is due for the month."""
+    (key,) = form.key
+    found: dict[str, Subject] = {}
+    for number, row in enumerate(rows, start=1):
+        reading = Reading(row)
+        subject = reading.required(key, form.columns[key])
+        if isinstance(subject, str):
+            entry = make(subject, reading)
+            known = found.get(subject)
+            if known and form is not forms.PROVIDER_GROUPS:  # which may be valid in several periods
+                reading.refuse(key, "must be there once: it is in several rows")
+            if not (known and known.operation.touches(month)):
+                found[subject] = entry
+        place = f"row {number}" if is_absent(row.get(key)) else f"{key} {shown(row[key])}"
+        faults.extend(RowFault(form.name, place, fault) for fault in reading.faults)
+    return found
+
+
+def _hub(hub_id: str, reading: Reading) -> Hub:
+    return Hub(
+        hub_id=hub_id,
+        name=reading.optional("name", columns.text),
+        operation=_period(reading, "commissioned_on", "decommissioned_on"),
+    )
+
+
+def _point(point_id: str, reading: Reading) -> Point:
+    return Point(
+        point_id=point_id,
+        hub_id=reading.required("hub_id", columns.uuid),
+        evse_id=reading.optional("evse_id", columns.evse_id),
+        operation=_period(reading, "commissioned_on", "decommissioned_on"),
+    )
+
+
+def _provider_group(provider_group: str, reading: Reading) -> ProviderGroup:
+    operation = _period(reading, "valid_from", "valid_to", open_start=True)
+    return ProviderGroup(provider_group=provider_group, operation=operation)
+
+
+def _period(reading: Reading, first: str, last: str, *, open_start: bool = False) -> Period:
+    known = len(reading.faults)
+    period = Period(
+        first=(reading.optional if open_start else reading.required)(first, columns.day),
+        last=reading.optional(last, columns.day),
+    )
+    if period.first and period.last and period.last < period.first:
+        reading.refuse(last, f"must not be before {first} ({period.first})")
+    return period if len(reading.faults) == known else ALWAYS

@@ -1,0 +1,212 @@
+"""The five kinds of report: what a source's row must hold to become one.
+
+Ranges and fields are those of the API [0.9]; a rating may be an average, of which the grade is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from report_service.domain import columns
+from report_service.domain.faults import MUST_BE_GIVEN, Fault, Faults, Reading
+from report_service.domain.forms import SUBJECTS
+from report_service.domain.kinds import DeliveryKey, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from report_service.domain.columns import AdditionalCost, ContractualBasis
+    from report_service.domain.months import ReportMonth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotlineRating:
+    """How the operator's hotline did: one a month."""
+
+    kind: ClassVar = Kind.HOTLINE_RATING
+    month: ReportMonth
+    hotline_calls: int
+    fcr_rate: Decimal  # first call resolution, 0..1
+    asa_seconds: Decimal  # average speed of answer
+    rating: Decimal  # 1..6, 1 best, as given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NondiscriminatoryAccess:
+    """What one provider group is charged: one a month and provider group."""
+
+    kind: ClassVar = Kind.NONDISCRIMINATORY_ACCESS
+    month: ReportMonth
+    provider_group: str
+    cost_ct_per_kwh: int
+    additional_costs: tuple[AdditionalCost, ...]  # a set, sorted; empty: none
+    valid_from: datetime  # UTC, like valid_to
+    valid_to: datetime
+    contractual_basis: ContractualBasis
+    reasoning_different_costs: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubRating:
+    """How customers rate a charging hub: one a month and hub."""
+
+    kind: ClassVar = Kind.HUB_RATING
+    month: ReportMonth
+    hub_id: str
+    rating: Decimal  # 1..6, 1 best, as given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdHocTariff:
+    """What charging without a contract costs at a hub: one a month and hub."""
+
+    kind: ClassVar = Kind.AD_HOC_TARIFF
+    month: ReportMonth
+    hub_id: str
+    cost_ct_per_kwh: int
+    additional_costs: tuple[AdditionalCost, ...]  # a set, sorted; empty: none
+    valid_from: datetime  # UTC, like valid_to
+    valid_to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRating:
+    """How customers rate a charging point: one a month and point."""
+
+    kind: ClassVar = Kind.POINT_RATING
+    month: ReportMonth
+    hub_id: str  # where the inventory says that the point is
+    point_id: str
+    rating: Decimal  # 1..6, 1 best, as given
+    total_complaints: int
+
+
+Report = HotlineRating | NondiscriminatoryAccess | HubRating | AdHocTariff | PointRating
+
+
+def subject_of(kind: Kind, row: Mapping[str, object]) -> str | Fault:
+    """Return what a row is about, as delivery keys have it (the hotline: ""), or the fault that hides it."""
+    if kind is Kind.HOTLINE_RATING:
+        return ""
+    reading = Reading(row)
+    column, parse = SUBJECTS[kind]
+    subject = reading.required(column, parse)
+    return reading.faults[0] if reading.faults else subject
+
+
+def read_report(
+    kind: Kind, month: ReportMonth, row: Mapping[str, object], *, hub_id: str | None
+) -> Report | Faults:
+    """Return the report that a row of raw values makes, or every reason why it makes none.
+
+    `hub_id` is the hub of a point (`Inventory.hub_of`), None if the inventory names none; other kinds ignore it.
+    """
+    reading = Reading(row)
+    if reading.required("month", columns.month) != month and not reading.faults:
+        reading.refuse("month", f"must be {month}, the month that was asked for")
+    report = _READERS[kind](reading, month, hub_id)
+    return tuple(reading.faults) or report
+
+
+def _hotline_rating(reading: Reading, month: ReportMonth, _hub_id: str | None) -> HotlineRating:
+    kind = Kind.HOTLINE_RATING
+    calls = reading.required("hotline_calls", columns.whole)
+    silent = calls == 0 and any(map(reading.lacks, ("fcr_rate", "asa_seconds", "rating")))
+    if silent:
+        reading.refuse("hotline_calls", f"without calls there is nothing to rate; {_way_out(month, kind)}")
+    missing = "" if silent else MUST_BE_GIVEN
+    return HotlineRating(
+        month=month,
+        hotline_calls=calls,
+        fcr_rate=reading.required("fcr_rate", columns.rate, missing=missing),
+        asa_seconds=reading.required("asa_seconds", columns.seconds, missing=missing),
+        rating=reading.required(
+            "rating", columns.rating, missing=missing and f"{missing}; {_way_out(month, kind)}"
+        ),
+    )
+
+
+def _nondiscriminatory_access(
+    reading: Reading, month: ReportMonth, _hub_id: str | None
+) -> NondiscriminatoryAccess:
+    provider_group = reading.required("provider_group", columns.provider_group)
+    cost, additional_costs = _costs(reading)
+    valid_from, valid_to = _validity(reading)
+    return NondiscriminatoryAccess(
+        month=month,
+        provider_group=provider_group,
+        cost_ct_per_kwh=cost,
+        additional_costs=additional_costs,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        contractual_basis=reading.required("contractual_basis", columns.contractual_basis),
+        reasoning_different_costs=reading.optional("reasoning_different_costs", columns.text),
+    )
+
+
+def _hub_rating(reading: Reading, month: ReportMonth, _hub_id: str | None) -> HubRating:
+    hub_id = reading.required("hub_id", columns.uuid)
+    return HubRating(month=month, hub_id=hub_id, rating=_rating(reading, month, Kind.HUB_RATING, hub_id))
+
+
+def _ad_hoc_tariff(reading: Reading, month: ReportMonth, _hub_id: str | None) -> AdHocTariff:
+    hub_id = reading.required("hub_id", columns.uuid)
+    cost, additional_costs = _costs(reading)
+    valid_from, valid_to = _validity(reading)
+    return AdHocTariff(
+        month=month,
+        hub_id=hub_id,
+        cost_ct_per_kwh=cost,
+        additional_costs=additional_costs,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+
+
+def _point_rating(reading: Reading, month: ReportMonth, hub_id: str | None) -> PointRating:
+    point_id = reading.required("point_id", columns.uuid)
+    if hub_id is None:
+        reading.refuse("hub_id", "the inventory names no hub for this point, and the report's path needs it")
+    return PointRating(
+        month=month,
+        hub_id=hub_id or "",
+        point_id=point_id,
+        rating=_rating(reading, month, Kind.POINT_RATING, point_id),
+        total_complaints=reading.required("total_complaints", columns.whole),
+    )
+
+
+_READERS: Mapping[Kind, Callable[[Reading, ReportMonth, str | None], Report]] = {
+    Kind.HOTLINE_RATING: _hotline_rating,
+    Kind.NONDISCRIMINATORY_ACCESS: _nondiscriminatory_access,
+    Kind.HUB_RATING: _hub_rating,
+    Kind.AD_HOC_TARIFF: _ad_hoc_tariff,
+    Kind.POINT_RATING: _point_rating,
+}
+
+
+def _rating(reading: Reading, month: ReportMonth, kind: Kind, subject: str) -> Decimal:
+    missing = f"{MUST_BE_GIVEN}; {_way_out(month, kind, subject)}" if reading.lacks("rating") else ""
+    return reading.required("rating", columns.rating, missing=missing)
+
+
+def _way_out(month: ReportMonth, kind: Kind, subject: str = "") -> str:
+    key = DeliveryKey(month, kind, subject)
+    return f"if there is nothing to report, declare it: report-service waive {key} --reason ..."
+
+
+def _costs(reading: Reading) -> tuple[int, tuple[AdditionalCost, ...]]:
+    cost = reading.required("cost_ct_per_kwh", columns.money_ct)
+    return cost, reading.optional("additional_costs", columns.additional_costs) or ()
+
+
+def _validity(reading: Reading) -> tuple[datetime, datetime]:
+    known = len(reading.faults)
+    valid_from = reading.required("valid_from", columns.instant)
+    valid_to = reading.required("valid_to", columns.instant)
+    if len(reading.faults) == known and valid_from >= valid_to:
+        reading.refuse("valid_to", f"must be after valid_from ({valid_from:%Y-%m-%dT%H:%M:%SZ})")
+    return valid_from, valid_to

@@ -112,7 +112,7 @@ def _take_hooks(say: Say, undo: ExitStack) -> None:
     """Make what nothing caught a `service.crashed`."""
 
     def crashed(failure: BaseException, where: str = "") -> None:
-        said = traceback.format_exception_only(failure)[-1].strip()
+        said = traceback.format_exception_only(failure)[0].strip()  # any notes come after it
         fields = {"detail": said + where, "exception": traceback_of(failure)}
         say(Level.CRITICAL, "service.crashed", fields)
 

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 from report_service.domain.delivery import DONE, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from report_service.domain.answers import Answer, Outcome
     from report_service.domain.delivery import Delivery
+    from report_service.domain.faults import Faults
+    from report_service.domain.forms import Form
+    from report_service.domain.inventory import Inventory
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.planning import Change, Planned
+    from report_service.domain.planning import Change, Planned, Rendered
+    from report_service.domain.reports import Report
 
 
 class Clock(Protocol):
@@ -142,6 +146,59 @@ class Sent:
     throttled: bool = False  # it was answered 429
 
 
+# --- figures: out of the source, into the canonical tables, towards the API
+
+
+class ReportSource(Protocol):
+    """The operator's figures, as raw as they are stored. Each call raises SourceUnavailable or StoreUnavailable."""
+
+    def inventory(self, month: ReportMonth) -> Inventory:
+        """Return everything that may be reported on, with what is wrong with it."""
+
+    def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        """Yield the raw rows of one kind and month as they are read; their columns are those of the CSV file."""
+
+
+class Renderer(Protocol):
+    """Reports as the API takes them: the same figures always make the same bytes."""
+
+    def create(self, report: Report) -> Rendered:
+        """Return what creates a report (POST)."""
+
+    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Rendered:
+        """Return what makes an accepted report say what a create body says (PUT).
+
+        `path` is the one that created it, `obelis_id` what the API answered then. Raise ConfigurationError
+        when the configured paths cannot name the report.
+        """
+
+
+class TableFile(Protocol):
+    """A file with rows for one table."""
+
+    form: Form
+
+    @property
+    def name(self) -> str:
+        """Return the file's name, as a person gave it."""
+
+    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | Faults]]:
+        """Yield each row's first line (from 1) and raw values, or why it is no row.
+
+        Call `progress` with the bytes read since the last call. Raise BadInput for a file that is no table.
+        """
+
+
+class Intake(Protocol):
+    """The canonical tables, to be filled."""
+
+    def upsert(self, form: Form, rows: Iterable[Mapping[str, object]]) -> None:
+        """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
+
+        When `rows` raises, nothing is stored.
+        """
+
+
 # --- the ledger
 
 
@@ -172,6 +229,7 @@ class Ended:
 
     request_id: str
     ended_at: datetime
+    duration_s: float
     http_status: int | None
     outcome: Outcome
     answer: str  # an excerpt

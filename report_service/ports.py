@@ -150,7 +150,7 @@ class Sent:
 
 
 class ReportSource(Protocol):
-    """The operator's figures, as raw as they are stored. Each call raises SourceUnavailable or StoreUnavailable."""
+    """The operator's figures, as raw as they are stored. Any call raises SourceUnavailable, StoreUnavailable."""
 
     def inventory(self, month: ReportMonth) -> Inventory:
         """Return everything that may be reported on, with what is wrong with it."""

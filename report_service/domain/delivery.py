@@ -108,23 +108,25 @@ _NEXT_UNSETTLED: dict[State, dict[Step, State]] = {
 def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
     """Return the state after a step; raise IllegalTransition for a step that the state does not allow.
 
-    | from \\ step       | row valid | changed | invalid | missing  | sent | accepted | conflict | rejected | deferred |
-    |-------------------|-----------|---------|---------|----------|------|----------|----------|----------|----------|
-    | awaiting_data     | pending   | pending | invalid | awaiting |      |          |          |          |          |
-    | invalid           | pending   | pending | invalid | awaiting |      |          |          |          |          |
-    | pending           | pending   | pending | invalid | awaiting | in f |          |          |          |          |
-    | in_flight         | =         | =       | =       | =        |      | accepted | already  | rejected | retrying |
-    | in_flight, unsett.| =         | =       | =       | =        |      | accepted | accepted | rejected | retrying |
-    | retrying          | =         | pending | invalid | awaiting | in f |          |          |          |          |
-    | retrying, unsett. | =         | =       | =       | =        | in f |          |          |          |          |
-    | rejected          | =         | pending | invalid | awaiting |      |          |          |          |          |
-    | accepted          | =         | =       | =       | =        |      |          |          |          |          |
-    | already_reported  | =         | =       | =       | =        |      |          |          |          |          |
-    | waived            | =         | =       | =       | =        |      |          |          |          |          |
-    | missed            | pending   | pending | invalid | awaiting |      |          |          |          |          |
-    | unresolved        | retrying  | retrying| retrying| retrying |      |          |          |          |          |
+    |from          |valid   |changed |invalid |missing|sent  |accepted|conflict|rejected|deferred|
+    |--------------|--------|--------|--------|-------|------|--------|--------|--------|--------|
+    |awaiting_data |pending |pending |invalid |awaits |      |        |        |        |        |
+    |invalid       |pending |pending |invalid |awaits |      |        |        |        |        |
+    |pending       |pending |pending |invalid |awaits |flight|        |        |        |        |
+    |in_flight     |=       |=       |=       |=      |      |accepted|already |rejected|retrying|
+    |... unsettled |=       |=       |=       |=      |      |accepted|accepted|rejected|retrying|
+    |retrying      |=       |pending |invalid |awaits |flight|        |        |        |        |
+    |... unsettled |=       |=       |=       |=      |flight|        |        |        |        |
+    |rejected      |=       |pending |invalid |awaits |      |        |        |        |        |
+    |accepted      |=       |=       |=       |=      |      |        |        |        |        |
+    |already_report|=       |=       |=       |=      |      |        |        |        |        |
+    |waived        |=       |=       |=       |=      |      |        |        |        |        |
+    |missed        |pending |pending |invalid |awaits |      |        |        |        |        |
+    |unresolved    |retrying|retrying|retrying|retry  |      |        |        |        |        |
 
-    The last two rows are for a clock that ran ahead and was put right: plan sees the window open again.
+    The columns are steps: what the source's row is (`valid`: as it was when refused), an intent, an outcome;
+    `=` leaves the state, nothing forbids the step; `... unsettled` is the state above with an earlier attempt of
+    unknown end. The last two rows are for a clock that ran ahead and was put right: plan sees the window open.
     When the window closes: what is done stays, an attempt with an unknown end makes `unresolved`, the rest
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
     (`awaiting_data`), and puts back what is pending, retrying or rejected.
@@ -178,11 +180,14 @@ class Retry:
     ) -> float:
         """Return the seconds until the next try, after `streak` >= 1 tries in a row ended so.
 
-        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with
-        full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is longer. With
-        `remaining_s` left in the window no wait is longer than a quarter of it, so that tries stay spread up
-        to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
+        After a 401 it is tried at once, with a new token. Refusals (403, 404 and the like) follow
+        REFUSAL_DELAYS_S; anything else backs off exponentially with full jitter (`uniform` gives 0..1), and
+        waits for `Retry-After` when that is longer. With `remaining_s` left in the window no wait is longer
+        than a quarter of it, so that tries stay spread up to its end, closer together near it; a Retry-After
+        past the end is cut to half of what is left.
         """
+        if outcome is Outcome.UNAUTHORIZED:
+            return 0.0
         if outcome.refusal:
             delay = REFUSAL_DELAYS_S[min(streak, len(REFUSAL_DELAYS_S)) - 1]
         else:

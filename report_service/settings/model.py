@@ -1,0 +1,298 @@
+"""What can be set: one class a section, each setting with its range, default and description.
+
+A description is one line for the operator. config/report-service.toml repeats it, and a test keeps the two
+the same. Types are strict: a number in quotes is refused. What is secret has a type that does not print.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, SecretStr, field_validator
+
+from report_service.settings import rules
+from report_service.settings.rules import PasswordUrl, path_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationInfo
+
+SourceName = Literal[
+    "hubs",
+    "points",
+    "provider-groups",
+    "hotline-ratings",
+    "nondiscriminatory-access",
+    "hub-ratings",
+    "ad-hoc-tariffs",
+    "point-ratings",
+]
+"""The tables that an operator's own query may stand for."""
+
+MOCK_API = {
+    "base_url": "https://mock.invalid",
+    "token_url": "https://mock.invalid/token",
+    "client_id": "mock",
+    "client_secret": "mock-secret",
+    "cpo_id": "MOCK",
+}
+"""What stands in mock mode for each setting that http mode needs; no such host can exist (RFC 2606)."""
+
+
+class Section(BaseModel):
+    """What all sections have in common."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Paths(Section):
+    """Where on the API each kind of report goes: below `prefix`, with the guide's paths as defaults."""
+
+    prefix: Annotated[str, AfterValidator(rules.path_prefix)] = Field(
+        default="/ocpi/bob/2.2/debob-reports", description="What every path below begins with; may be empty"
+    )
+    hotline_rating: Annotated[str, path_template()] = Field(
+        default="/hotline-ratings", description="Path of hotline ratings"
+    )
+    nondiscriminatory_access: Annotated[str, path_template()] = Field(
+        default="/nondiscriminatory-access", description="Path of nondiscriminatory access reports"
+    )
+    hub_rating: Annotated[str, path_template("hub_id")] = Field(
+        default="/charginghub/{hub_id}/ratings", description="Path of hub ratings; must hold {hub_id}"
+    )
+    ad_hoc_tariff: Annotated[str, path_template("hub_id")] = Field(
+        default="/charginghub/{hub_id}/ad-hoc-tariff", description="Path of ad-hoc tariffs; must hold {hub_id}"
+    )
+    point_rating: Annotated[str, path_template("point_id", optional=("hub_id",))] = Field(
+        default="/charginghub/{hub_id}/chargingpoint/{point_id}/ratings",
+        description="Path of point ratings; must hold {point_id}, may hold {hub_id}",
+    )
+    correction: Annotated[str, path_template(any_of=("month", "obelis_id"))] = Field(
+        default="/{month}",
+        description="What a correction's path ends with, after the report's own; must hold {month} or {obelis_id}",
+    )
+
+    @field_validator("nondiscriminatory_access", "hub_rating", "ad_hoc_tariff", "point_rating")
+    @classmethod
+    def _one_kind_a_path(cls, path: str, info: ValidationInfo) -> str:
+        if path in info.data.values():
+            raise ValueError("is the path of another kind: each kind needs its own")
+        return path
+
+
+class Obelis(Section):
+    """The API that is reported to, and how politely."""
+
+    mode: Literal["mock", "http"] = Field(
+        description='"mock": the built-in mock, nothing leaves the process; "http": the API at base_url'
+    )
+    base_url: Annotated[str, AfterValidator(rules.origin)] = Field(
+        default=None,
+        validate_default=True,
+        description='Scheme and host of the API; needed when mode = "http", as are the four that follow',
+    )
+    token_url: Annotated[str, AfterValidator(rules.web_url)] = Field(
+        default=None,
+        validate_default=True,
+        description="Whole URL of the token endpoint, as OBELIS gave it to you",
+    )
+    client_id: str = Field(
+        default=None, validate_default=True, min_length=1, description="Client id that OBELIS gave you"
+    )
+    client_secret: Annotated[SecretStr, AfterValidator(rules.printable)] = Field(
+        default=None,
+        validate_default=True,
+        description="Client secret that OBELIS gave you; keep it out of this file: "
+        "use the environment, a _FILE variable or the secrets folder",
+    )
+    cpo_id: str = Field(
+        default=None, validate_default=True, min_length=1, description="Your id as charge point operator"
+    )
+    requests_per_minute: int = Field(
+        default=2000, ge=1, le=2000, description="The API's limit, token requests included: 1 to 2000"
+    )
+    max_in_flight: int = Field(
+        default=16, ge=1, le=64, description="Requests that may wait for their answers at once: 1 to 64"
+    )
+    timeout_s: float = Field(
+        default=25,
+        gt=0,
+        lt=30,
+        description="Seconds that one request may take: above 0, below 30, "
+        "for a request must end within half of the 60 s lease",
+    )
+    window_guard_s: float = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="Seconds kept free of sending at either end of a month's window: 0 to 3600",
+    )
+    ca_file: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
+        default=None, description="PEM file of authorities to trust instead of the usual ones"
+    )
+    proxy: Annotated[PasswordUrl, AfterValidator(rules.proxy_url)] | None = Field(
+        default=None, description="Proxy for all requests: http[s]://[USER:PASSWORD@]HOST[:PORT]"
+    )
+    datetime_format: Literal["milliseconds", "seconds", "microseconds"] = Field(
+        default="milliseconds",
+        description='How date-times are sent, in UTC: "milliseconds" (2024-02-22T11:39:56.501Z), '
+        '"seconds" or "microseconds"',
+    )
+    paths: Paths = Paths()
+    headers: dict[
+        Annotated[str, AfterValidator(rules.header_name)],
+        Annotated[SecretStr, AfterValidator(rules.printable)],
+    ] = Field(default={}, description="Header sent with every request; names are sent in lower case")
+
+    @property
+    def endpoint(self) -> str:
+        """Return the ledger's name for where reports go: `mock`, or scheme and host."""
+        return "mock" if self.mode == "mock" else self.base_url
+
+    @field_validator(*MOCK_API, mode="before")
+    @classmethod
+    def _needed_over_http(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None or info.field_name is None:
+            return value
+        if info.data.get("mode") == "http":
+            raise ValueError('is needed when obelis.mode = "http"')
+        return MOCK_API[info.field_name]
+
+    @field_validator("proxy")
+    @classmethod
+    def _proxy_sees_only_tls(cls, proxy: PasswordUrl | None, info: ValidationInfo) -> PasswordUrl | None:
+        urls = (info.data.get("base_url", ""), info.data.get("token_url", ""))
+        if proxy and any(url.lower().startswith("http:") for url in urls):
+            raise ValueError("is for https:// URLs only: it would read the secrets sent to the http:// ones")
+        return proxy
+
+
+class Store(Section):
+    """The database that holds inventory, source rows and ledger."""
+
+    url: Annotated[PasswordUrl, AfterValidator(rules.store_url)] = Field(
+        default="sqlite:///report-service.sqlite3",
+        validate_default=True,
+        description="sqlite:///FILE, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE for several replicas",
+    )
+    auto_upgrade: bool = Field(
+        default=True, description="Bring old tables up to date at start; else `db upgrade` must be called"
+    )
+
+
+class Source(Section):
+    """A query of the operator's own on another database, in place of one source table."""
+
+    url: Annotated[PasswordUrl, AfterValidator(rules.source_url)] = Field(
+        description="SQLAlchemy URL of the database that is read"
+    )
+    query: Annotated[str, AfterValidator(rules.not_blank)] = Field(
+        description="SELECT with the columns of the CSV file of that name; "
+        "may use :month, :month_start and :month_end"
+    )
+
+
+class Schedule(Section):
+    """When the daemon wakes up."""
+
+    timezone: Annotated[str, AfterValidator(rules.time_zone)] = Field(
+        default="Europe/Berlin", description="IANA time zone of day and hour"
+    )
+    day: int = Field(default=1, ge=1, le=28, description="Day of the month of the first delivery: 1 to 28")
+    hour: int = Field(default=6, ge=0, le=23, description="Hour of that day: 0 to 23")
+    jitter_minutes: int = Field(
+        default=30, ge=0, le=720, description="The first delivery begins up to so many minutes later: 0 to 720"
+    )
+    sweep_minutes: int = Field(
+        default=15, ge=1, le=1440, description="Minutes between looks at what is due again: 1 to 1440"
+    )
+    heartbeat_seconds: int = Field(
+        default=60, ge=1, le=3600, description="Seconds between heartbeats in the log: 1 to 3600"
+    )
+    first_month: Annotated[str, AfterValidator(rules.year_and_month)] | None = Field(
+        default=None,
+        description='First month that is due, "YYYY-MM"; without it, every month that the inventory says',
+    )
+
+
+class Retry(Section):
+    """How long a failed report waits before it is sent again."""
+
+    base_s: float = Field(
+        default=2, gt=0, le=60, description="Seconds within which the first retry falls: above 0, up to 60"
+    )
+    cap_s: float = Field(
+        default=900,
+        ge=1,
+        le=86400,
+        description="Seconds that waiting between retries grows to: 1 to 86400, not below base_s",
+    )
+
+    @field_validator("cap_s")
+    @classmethod
+    def _not_below_base(cls, cap_s: float, info: ValidationInfo) -> float:
+        if cap_s < info.data.get("base_s", 0):
+            raise ValueError("must not be below retry.base_s")
+        return cap_s
+
+
+class Run(Section):
+    """How long a run waits."""
+
+    patience_s: float = Field(
+        default=600,
+        ge=0,
+        le=86400,
+        description="Seconds that `run` waits for what is due again, or for the lease: 0 to 86400",
+    )
+    grace_s: float = Field(
+        default=8,
+        ge=0,
+        le=600,
+        description="Seconds that requests under way get after SIGTERM: 0 to 600; "
+        "less than the container's own stop time-out, often 10",
+    )
+
+
+class Log(Section):
+    """What the log looks like."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description='"json": one object a line; "console": for people; '
+        '"auto": json unless standard output is a terminal',
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description='"debug", "info", "warning" or "error"; monitoring needs "info"',
+    )
+
+
+class Settings(Section):
+    """All settings, checked."""
+
+    obelis: Obelis
+    store: Store = Store()
+    sources: dict[SourceName, Source] = Field(default={})
+    schedule: Schedule = Schedule()
+    retry: Retry = Retry()
+    run: Run = Run()
+    log: Log = Log()
+
+    def describe(self) -> dict[str, object]:
+        """Return every setting that has a value by its dotted key, secrets masked, fit for the log."""
+        return dict(_described(self, ""))
+
+
+def _described(section: Section | dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in section.items() if isinstance(section, dict) else section:
+        if isinstance(value, Section | dict):
+            yield from _described(value, f"{prefix}{name}.")
+        elif isinstance(value, str | Path | Secret | SecretStr):
+            yield prefix + name, rules.masked(str(value))
+        elif value is not None:
+            yield prefix + name, value

@@ -371,19 +371,41 @@ def test_text_that_the_terminal_cannot_show_is_escaped(output: Output) -> None:
     assert b"Gr\\xfc\\xdfe" in raw.getvalue()
 
 
-def test_lines_of_many_threads_do_not_mix(output: Output) -> None:
+class Interrupting(io.StringIO):
+    """Does something else before it writes its first line."""
+
+    def __init__(self, interrupt: Callable[[], None]) -> None:
+        super().__init__()
+        self._pending = [interrupt]
+
+    def write(self, text: str, /) -> int:
+        if self._pending:
+            self._pending.pop()()
+        return super().write(text)
+
+
+def test_a_line_is_written_whole_before_another_threads_line(output: Output) -> None:
+    def other() -> None:
+        threads.append(threading.Thread(target=lambda: events.emit("store.lost", detail="second")))
+        threads[0].start()
+        threads[0].join(timeout=0.2)  # ends early only where nothing makes it wait
+
+    threads: list[threading.Thread] = []
+    output.stream = Interrupting(other)
     events = output.configure().events
+    events.emit("store.lost", detail="first")
+    threads[0].join()
+    assert [line["detail"] for line in output.lines()] == ["first", "second"]
 
-    def work() -> None:
-        for _ in range(50):
-            events.emit("report.accepted", **ACCEPTED)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert [line["event"] for line in output.lines()] == ["report.accepted"] * 400
+def test_a_signal_handler_may_log_while_its_thread_writes(output: Output) -> None:
+    output.stream = Interrupting(lambda: events.emit("service.stopping", reason="SIGTERM"))
+    events = output.configure().events
+    thread = threading.Thread(target=lambda: events.emit("store.lost", detail="d"), daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert sorted(str(line["event"]) for line in output.lines()) == ["service.stopping", "store.lost"]
 
 
 class Full(io.StringIO):
@@ -426,7 +448,8 @@ events = configure_logging(
 
 def run(program: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", PROGRAM + program]
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=buffered)
 
 
 def test_a_reader_that_went_away_stops_neither_the_process_nor_spoils_its_exit_code() -> None:

@@ -610,6 +610,11 @@ def test_a_header_that_would_break_a_request_is_refused(line: str, rule: str, tm
     assert rule in message
 
 
+def test_the_model_by_itself_knows_a_reserved_header_in_any_case() -> None:
+    with pytest.raises(ValueError, match="is set by the service itself"):
+        Settings.model_validate({"obelis": {"mode": "mock", "headers": {"Authorization": "x"}}})
+
+
 # Secrets
 
 
@@ -657,6 +662,11 @@ def test_secrets_are_there_for_those_who_ask_and_shown_nowhere(tmp_path: Path) -
 )
 def test_a_url_is_described_without_what_may_be_secret(url: str, shown: str) -> None:
     assert from_environment(STORE__URL=url).describe()["store.url"] == shown
+
+
+def test_a_token_url_is_described_without_its_query() -> None:
+    described = from_environment(OBELIS__TOKEN_URL=f"https://login.example/token?key={CANARY}").describe()
+    assert described["obelis.token_url"] == "https://login.example/token?***"
 
 
 def test_a_description_is_flat_plain_and_holds_what_is_set(tmp_path: Path) -> None:

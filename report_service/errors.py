@@ -6,6 +6,7 @@
     |   +-- BadInput                a file, a row, a column, a key that breaks a rule
     |   +-- UnknownDelivery         a key that the ledger does not know
     |   +-- SchemaOutdated          the store's tables are not this version's
+    |   +-- NothingDue              the month lies before the first one to be reported
     +-- WindowError                 law 1: no report may be created now                      exit 3
     |   +-- WindowNotOpen
     |   +-- WindowClosed
@@ -54,6 +55,10 @@ class UnknownDelivery(UsageError):
 
 class SchemaOutdated(UsageError):
     """The store's tables are not those of this version."""
+
+
+class NothingDue(UsageError):
+    """Nothing is due for this month."""
 
 
 class WindowError(ReportServiceError):

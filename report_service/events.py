@@ -372,6 +372,13 @@ EVENTS: Mapping[str, Event] = {
             "Over 10 % fewer reports are due than for the month before: is the inventory whole?",
             "month expected previous_expected",
         ),
+        _event(
+            "source.faulty",
+            _ERROR,
+            "A row of the source cannot be used and belongs to no single report: a person must mend it. At most "
+            "50 a run.",
+            "month detail",
+        ),
         # The window: exactly one of window.closed and window.missed ends a month
         _event(
             "window.opened",

@@ -336,8 +336,8 @@ class Ledger(Protocol):
     def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
         """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
 
-    def next_due_at(self, month: ReportMonth) -> datetime | None:
-        """Return when the next report that waits for its time is due; None: none waits."""
+    def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
 
     def record(self, ended: Sequence[Ended], intents: Sequence[Intent], *, lease: Lease) -> None:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
@@ -348,8 +348,8 @@ class Ledger(Protocol):
         Each is due again `timeout_s` after its request went out.
         """
 
-    def sent_since(self, since: datetime, *, at: datetime) -> list[Sent]:
-        """Return the requests that may have been under way since then, token requests included."""
+    def sent_since(self, ago_s: float, *, at: datetime) -> list[Sent]:
+        """Return the requests, token requests included, that began or ended in the seconds before `at`."""
 
     def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[Standing]:
         """Make what is still open `missed` or `unresolved`; return those reports."""

@@ -66,7 +66,7 @@ class Means:
 
     api: ReportApi
     exchanges: Exchanges
-    pacer: Pacer
+    new_pacer: Callable[[], Pacer]  # one a run, told what the ledger knows of the last minute
     clock: Clock
     retry: Retry
     uniform: Callable[[], float]  # random, 0..1
@@ -118,6 +118,7 @@ class Deliverer:
     run_id: str
     patience_s: float
     lease: Lease
+    pacer: Pacer
     done: Delivered = field(default_factory=Delivered)
     _queue: deque[Delivery] = field(default_factory=deque)
     _look_again_at: float = 0.0  # monotonic: from then on the ledger may have more that is due
@@ -175,10 +176,10 @@ class Deliverer:
             return False
         if self._peek() is not None:
             return True
-        due_at = self.ledger.next_due_at(self.window.month)
-        if due_at is None:
+        waiting = self.ledger.waiting(self.window.month)
+        if waiting is None:
             return False
-        self._look_again_at = now + max((due_at - self.means.clock.now()).total_seconds(), 0.0)
+        self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
         return self._look_again_at - self._progress_at <= self.patience_s
 
     def _stopping(self) -> bool:
@@ -205,14 +206,14 @@ class Deliverer:
 
     def _choose(self) -> list[Chosen]:
         """Return as many requests as may go out at this moment."""
-        pacer, now = self.means.pacer, self.means.clock.monotonic()
+        now = self.means.clock.monotonic()
         room = self._outage.allowance(self.means.exchanges.capacity) - len(self._under_way)
         chosen: list[Chosen] = []
-        while len(chosen) < room and now >= self._outage.probe_at and pacer.wait_s(now) <= 0:
+        while len(chosen) < room and now >= self._outage.probe_at and self.pacer.wait_s(now) <= 0:
             one = self._next(now)
             if one is None:
                 break
-            pacer.granted(one.intent.request.request_id, now)
+            self.pacer.granted(one.intent.request.request_id, now)
             chosen.append(one)
             if one.delivery is None:  # the token comes first
                 break
@@ -245,7 +246,7 @@ class Deliverer:
         """Return the next due report, read from the ledger when the last page is used up."""
         if not self._queue and self.means.clock.monotonic() >= self._look_again_at:
             self._queue.extend(self.ledger.due(self.window.month, at=self.means.clock.now(), limit=PAGE))
-            if not self._queue:  # until one is put off, or `_goes_on` finds one that waits
+            if not self._queue:  # until one is put off, or `_has_more` finds one that waits
                 self._look_again_at = float("inf")
         return self._queue[0] if self._queue else None
 
@@ -277,7 +278,7 @@ class Deliverer:
     def _take_back(self, chosen: Sequence[Chosen]) -> None:
         """Forget what was chosen and never handed over; the ledger is read anew."""
         for one in chosen:
-            self.means.pacer.ended(one.intent.request.request_id, self.means.clock.monotonic())
+            self.pacer.ended(one.intent.request.request_id, self.means.clock.monotonic())
         self._queue.clear()
         self._look_again_at = 0.0
 
@@ -317,7 +318,7 @@ class Deliverer:
         if self._stopping() or room <= 0:
             return SLICE_S
         next_at = max(now if self._queue else self._look_again_at, self._outage.probe_at)
-        return min(max(next_at - now, self.means.pacer.wait_s(now)), SLICE_S)
+        return min(max(next_at - now, self.pacer.wait_s(now)), SLICE_S)
 
     def _collect(self, timeout_s: float) -> list[Ended]:
         """Wait for outcomes, and return what they make of their reports."""
@@ -331,7 +332,7 @@ class Deliverer:
         delivery = self._under_way.pop(request_id)
         clock = self.means.clock
         at = clock.now() - timedelta(seconds=clock.monotonic() - exchanged.ended)
-        self.means.pacer.ended(request_id, exchanged.ended)
+        self.pacer.ended(request_id, exchanged.ended)
         if answer.server_date is not None:
             self._compare_clocks(answer.server_date, at, exchanged.ended - exchanged.started)
         verdict = judge(answer)
@@ -423,7 +424,7 @@ class Deliverer:
         return Verdict(outcome=Outcome.ACCEPTED)
 
     def _slow_down(self, retry_after_s: float | None) -> None:
-        rate = self.means.pacer.throttled(self.means.clock.monotonic(), retry_after_s=retry_after_s)
+        rate = self.pacer.throttled(self.means.clock.monotonic(), retry_after_s=retry_after_s)
         if rate is not None:
             self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=retry_after_s)
 

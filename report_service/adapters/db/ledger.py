@@ -69,10 +69,8 @@ _RESTART = (
 class SqlLedger:
     """What is due, what was sent and what became of it, for one endpoint and CPO."""
 
-    def __init__(
-        self, store: Store, *, endpoint: str, cpo_id: str, run_id: str, instance: str, clock: Clock
-    ) -> None:
-        """Take the store, whose reports it is about, and who writes (`run_id` and `instance` mark the attempts)."""
+    def __init__(self, store: Store, *, endpoint: str, cpo_id: str, instance: str, clock: Clock) -> None:
+        """Take the store, whose reports it is about, and the name of this process, which marks its attempts."""
         self.endpoint = endpoint
         self.cpo_id = cpo_id
         self._store = store
@@ -206,15 +204,13 @@ class SqlLedger:
             ).all()
         return [_delivery(row) for row in rows]
 
-    def next_due_at(self, month: ReportMonth) -> datetime | None:
-        """Return when the next report that waits for its time is due; None: none waits."""
+    def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
         with self._store.read() as connection:
-            return connection.execute(
-                select(_D.next_attempt_at)
-                .where(self._sendable(month), _D.next_attempt_at.is_not(None))
-                .order_by(_D.next_attempt_at)
-                .limit(1)
-            ).scalar_one_or_none()
+            first, last = connection.execute(
+                select(func.min(_D.next_attempt_at), func.max(_D.next_attempt_at)).where(self._sendable(month))
+            ).one()
+        return None if first is None else (first, last)
 
     def record(self, ended: Sequence[Ended], intents: Sequence[Intent], *, lease: Lease) -> None:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
@@ -273,12 +269,11 @@ class SqlLedger:
                 )
         return len(rows)
 
-    def sent_since(self, since: datetime, *, at: datetime) -> list[Sent]:
-        """Return the requests that may have been under way since then, token requests included."""
-        columns = attempts.c
-        # A request without an end is looked for a little further back: it may have arrived late.
+    def sent_since(self, ago_s: float, *, at: datetime) -> list[Sent]:
+        """Return the requests, token requests included, that began or ended in the seconds before `at`."""
+        columns, since = attempts.c, at - timedelta(seconds=ago_s)
         recent = or_(columns.started_at > since, columns.ended_at > since)
-        bound = columns.started_at > since - timedelta(minutes=10)
+        bound = columns.started_at > since - timedelta(minutes=10)  # none takes that long; the index can help
         with self._store.read() as connection:
             rows = connection.execute(
                 select(columns.started_at, columns.ended_at, columns.outcome)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection
 
 KIND_ORDER: ColumnElement[int] = case({kind.value: kind.rank for kind in Kind}, value=deliveries.c.kind)
 """Kinds in the order of sending."""
@@ -56,7 +56,7 @@ def standings(
 ) -> list[Standing]:
     """Return the reports that fit, in the order of keys."""
     columns = deliveries.c
-    rows: Sequence[Row[Any]] = connection.execute(
+    rows = connection.execute(
         select(
             columns.month,
             columns.kind,
@@ -74,7 +74,7 @@ def standings(
     return [_standing(row) for row in rows]
 
 
-def _standing(row: Row[Any]) -> Standing:
+def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row's type names its columns
     return Standing(
         key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
         state=State(row.state),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from report_service.logs.sink import LogEvents
@@ -30,3 +31,22 @@ class RecordingEvents(LogEvents):
 
     def _record(self, level: Level, event: str, fields: Mapping[str, object], /) -> None:
         self.emitted.append((event, dict(fields)))
+
+
+class FakeClock:
+    """A clock that only moves when somebody sleeps; `slept` keeps for how long, `moment` starts it elsewhere."""
+
+    def __init__(self, moment: datetime = datetime(2026, 11, 2, 9, tzinfo=UTC)) -> None:
+        self._start = moment
+        self._elapsed = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self._elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._elapsed += max(seconds, 0.0)

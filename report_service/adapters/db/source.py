@@ -1,0 +1,170 @@
+"""The operator's figures: from the canonical tables, or by a query of the operator's own on another database.
+
+Values come as raw as the driver gives them, so that an odd one is a fault of its row, not an end of the run.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from difflib import get_close_matches
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Engine, NullPool, column, create_engine, event, make_url, select, table, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from report_service.domain import forms
+from report_service.domain.inventory import Inventory
+from report_service.errors import SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Select, TextClause
+
+    from report_service.adapters.db.engine import Store
+    from report_service.domain.forms import Form
+    from report_service.domain.kinds import Kind
+    from report_service.domain.months import ReportMonth
+
+_BATCH = 1000
+_CONNECT_TIMEOUT_S = 10
+
+
+class SqlSource:
+    """Reads each table where it is: in the store, unless a query stands for it."""
+
+    def __init__(self, store: Store, queries: Mapping[str, tuple[str, str]]) -> None:
+        """Take the operator's queries as (URL, SELECT) by the name of the table that they stand for.
+
+        A query may use `:month` (text, 2026-10), `:month_start` and `:month_end` (dates: the month's first and
+        last day, both within it).
+        """
+        self._store = store
+        self._queries = queries
+
+    def inventory(self, month: ReportMonth) -> Inventory:
+        """Return everything that may be reported on, with what is wrong with it."""
+        return Inventory.read(
+            month,
+            hubs=self._read(forms.HUBS, month),
+            points=self._read(forms.POINTS, month),
+            provider_groups=self._read(forms.PROVIDER_GROUPS, month),
+        )
+
+    def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        """Yield the raw rows of one kind and month as they are read."""
+        return self._read(forms.REPORT_FORMS[kind], month)
+
+    def _read(self, form: Form, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        if form.name in self._queries:
+            return _queried(form, month, *self._queries[form.name])
+        return self._stored(form, month)
+
+    def _stored(self, form: Form, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        statement: Select[*tuple[Any, ...]] = select(*map(column, form.columns)).select_from(table(form.table))
+        if "month" in form.columns:
+            statement = statement.where(column("month") == str(month))
+        with self._store.read() as connection:
+            for row in connection.execution_options(yield_per=_BATCH).execute(statement):
+                yield dict(zip(form.columns, row, strict=True))
+
+
+def _queried(form: Form, month: ReportMonth, url: str, query: str) -> Iterator[Mapping[str, object]]:
+    """Yield the rows of an operator's query; raise SourceUnavailable, which names the source, never a password."""
+    with _translated(form.name, url):
+        statement = _bound(form.name, query, month)
+        with _read_only(make_url(url)).connect() as connection:
+            result = connection.execution_options(yield_per=_BATCH).execute(statement)
+            pick = itemgetter(*_positions(form, list(result.keys())))
+            for row in result:
+                yield dict(zip(form.columns, pick(row), strict=True))
+
+
+def _bound(name: str, query: str, month: ReportMonth) -> TextClause:
+    """Return the query with the month's values in their places."""
+    known = {"month": str(month), "month_start": month.first_day, "month_end": month.last_day}
+    statement = text(query)
+    wanted = statement.compile().params.keys()
+    if unknown := sorted(wanted - known.keys()):
+        raise SourceUnavailable(
+            f"the query of sources.{name} uses :{unknown[0]}, which is nothing it may use",
+            hint=f"It may use :{', :'.join(known)}. Write a colon that starts no name as \\:.",
+        )
+    return statement.bindparams(**{parameter: known[parameter] for parameter in wanted})
+
+
+def _positions(form: Form, found: Sequence[str]) -> list[int]:
+    """Return where the form's columns are among those found; others are ignored."""
+    names = [name.lower() for name in found]
+    for needed in form.columns:
+        if names.count(needed) != 1:
+            count = "two columns" if needed in names else "no column"
+            near = next(iter(get_close_matches(needed, names, n=1)), "NULL")
+            raise SourceUnavailable(
+                f"the query of sources.{form.name} gives {count} {needed}; it gives {', '.join(found)}",
+                hint=f"Name each column once, as in the CSV file, for example SELECT {near} AS {needed}.",
+            )
+    return [names.index(needed) for needed in form.columns]
+
+
+def _read_only(url: URL) -> Engine:
+    """Return an engine that cannot change what it reads; no connection outlives its use.
+
+    SQLite and PostgreSQL are told so. Any other database is only never asked to commit.
+    """
+    match url.get_backend_name():
+        case "sqlite":
+            return _read_only_sqlite(url)
+        case "postgresql":
+            driver = "postgresql+psycopg" if url.drivername == "postgresql" else url.drivername
+            engine = create_engine(
+                url.set(drivername=driver),
+                poolclass=NullPool,
+                connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+            )
+            return engine.execution_options(postgresql_readonly=True)
+        case _:
+            return create_engine(url, poolclass=NullPool)
+
+
+def _read_only_sqlite(url: URL) -> Engine:
+    """Open the file in a mode that neither makes nor changes it."""
+    file = quote(str(Path(url.database or "").resolve()))
+    engine = create_engine(
+        url.set(database=f"file:{file}", query={"mode": "ro", "uri": "true"}), poolclass=NullPool
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+        connection.execute("PRAGMA query_only=ON")
+
+    return engine
+
+
+@contextmanager
+def _translated(name: str, url: str) -> Iterator[None]:
+    """Turn what databases and drivers raise into SourceUnavailable: the one place where that happens."""
+    try:
+        yield
+    except (NoSuchModuleError, ImportError) as exc:  # the former is an ArgumentError, too
+        raise SourceUnavailable(
+            f"sources.{name}: no driver is installed for {make_url(url).drivername}: {exc}",
+            hint="Install it beside report-service, or use sqlite:// or postgresql+psycopg://.",
+        ) from exc
+    except ArgumentError as exc:  # its own words may hold the URL
+        raise SourceUnavailable(
+            f"sources.{name}.url is not the URL of a database",
+            hint="Write it as sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
+        ) from exc
+    except SQLAlchemyError as exc:
+        parsed = make_url(url)
+        reason = " ".join(str(exc.orig if isinstance(exc, DBAPIError) else exc).split())
+        reason = reason.replace(str(parsed.password), "***") if parsed.password else reason
+        raise SourceUnavailable(
+            f"sources.{name} cannot be read from {parsed.host or parsed.database}: {reason}",
+            hint="See that this database is up, and that url and query are right; "
+            "`report-service check` tries every source.",
+        ) from exc

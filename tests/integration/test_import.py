@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from report_service.adapters.csv_files import csv_files
+from report_service.adapters.db.intake import SqlIntake
+from report_service.domain.forms import FORMS
+from report_service.errors import BadInput
+from report_service.services.import_files import import_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from report_service.adapters.db.engine import Store
+    from report_service.services.import_files import Imported
+
+HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+OTHER_HUB = "2a2e7db7-1bea-44db-9e52-2ddab118d699"
+FILES = {
+    "hubs": f"hub_id,name,commissioned_on,decommissioned_on\n{HUB},Coswig,2025-01-01,\n",
+    "points": (
+        f"point_id,hub_id,evse_id,commissioned_on,decommissioned_on\n{OTHER_HUB},{HUB},DE*ABC*E1,2025-01-01,\n"
+    ),
+    "provider-groups": "provider_group,valid_from,valid_to\nDEVFL,,\n",
+    "hotline-ratings": "month,hotline_calls,fcr_rate,asa_seconds,rating\n2026-10,120,0.93,12.5,1.8\n",
+    "nondiscriminatory-access": (
+        "month,provider_group,cost_ct_per_kwh,additional_costs,valid_from,valid_to,contractual_basis,"
+        "reasoning_different_costs\n"
+        '2026-10,DEVFL,45,"[{""description"": ""parking"", ""cost"": 50}]",2026-10-01T00:00:00+02:00,2026-11-01,'
+        'ROAMING_CONTRACT,"Volume,\nlarge"\n'
+    ),
+    "hub-ratings": f"month,hub_id,rating\n2026-10,{HUB},2.5\n",
+    "ad-hoc-tariffs": (
+        f"month,hub_id,cost_ct_per_kwh,additional_costs,valid_from,valid_to\n2026-10,{HUB},59,,2026-10-01,2026-11-01\n"
+    ),
+    "point-ratings": f"month,point_id,rating,total_complaints\n2026-10,{OTHER_HUB},2,3\n",
+    "waivers": "key,reason,declared_by\n2026-10/hotline_rating,no calls,A. Person\n",
+}
+
+
+def take_in(
+    store: Store, folder: Path, files: Mapping[str, str], fixed: Mapping[str, Mapping[str, object]] | None = None
+) -> list[Imported]:
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_text(content)
+    found, _ = csv_files([folder / f"{name}.csv" for name in files])
+    return list(import_files(found, SqlIntake(store, fixed or {}), progress=lambda read: None))
+
+
+def rows(store: Store, query: str) -> list[tuple[object, ...]]:
+    with store.read() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_every_table_takes_its_file(store: Store, tmp_path: Path) -> None:
+    fixed = {"waivers": {"cpo_id": "MOCK", "declared_at": datetime(2026, 11, 1, tzinfo=UTC)}}
+
+    found = take_in(store, tmp_path, FILES, fixed)
+
+    assert [(one.table, one.rows, one.stored, one.problem, one.faults, one.warnings) for one in found] == [
+        (name, 1, True, None, [], []) for name in FILES
+    ]
+    for name in FILES:
+        assert rows(store, f"SELECT count(*) FROM {name.replace('-', '_')}") == [(1,)]
+    assert rows(store, "SELECT additional_costs, reasoning_different_costs FROM nondiscriminatory_access") == [
+        ('[{"description": "parking", "cost": 50}]', "Volume,\nlarge")
+    ]
+    assert rows(store, "SELECT cpo_id, key, declared_by FROM waivers") == [
+        ("MOCK", "2026-10/hotline_rating", "A. Person")
+    ]
+
+
+def test_a_row_with_a_known_key_replaces_what_is_there(store: Store, tmp_path: Path) -> None:
+    header = "month,hub_id,rating\n"
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n"})
+
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB.upper()},\n2026-09,{HUB},1\n"})
+
+    assert rows(store, "SELECT month, hub_id, CAST(rating AS TEXT) FROM hub_ratings ORDER BY month, hub_id") == [
+        ("2026-09", HUB, "1"),
+        ("2026-10", HUB, None),
+        ("2026-10", OTHER_HUB, "3"),
+    ]
+
+
+def test_a_waiver_that_is_imported_again_keeps_its_date_until_it_says_something_else(
+    store: Store, tmp_path: Path
+) -> None:
+    said = {"waivers": FILES["waivers"]}
+    other = {"waivers": FILES["waivers"].replace("no calls", "line was down")}
+    days = []
+
+    for day, files in ((1, said), (2, said), (3, other)):
+        take_in(
+            store,
+            tmp_path,
+            files,
+            {"waivers": {"cpo_id": "A", "declared_at": datetime(2026, 11, day, tzinfo=UTC)}},
+        )
+        ((declared_at,),) = rows(store, "SELECT declared_at FROM waivers")
+        days.append(str(declared_at)[:10])
+
+    assert days == ["2026-11-01", "2026-11-01", "2026-11-03"]
+
+
+def test_one_bad_row_among_many_keeps_its_file_out_and_no_other(store: Store, tmp_path: Path) -> None:
+    good = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(2500))
+
+    stored, refused = take_in(
+        store,
+        tmp_path,
+        {
+            "hub-ratings": f"month,hub_id,rating\n{good}2026-10,{HUB},two\n",
+            "provider-groups": FILES["provider-groups"],
+        },
+    )
+
+    assert (refused.table, refused.rows, refused.stored) == ("hub-ratings", 2501, False)
+    assert [str(fault) for fault in refused.faults] == [
+        "line 2502: rating = two: must be a number, for example 0.93"
+    ]
+    assert rows(store, "SELECT count(*) FROM hub_ratings") == [(0,)]
+    assert stored.stored
+    assert rows(store, "SELECT provider_group FROM provider_groups") == [("DEVFL",)]
+
+
+def test_a_file_of_several_batches_is_stored_as_a_whole(store: Store, tmp_path: Path) -> None:
+    lines = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(2500))
+
+    take_in(store, tmp_path, {"hub-ratings": f"month,hub_id,rating\n{lines}"})
+
+    assert rows(store, "SELECT count(*) FROM hub_ratings") == [(2500,)]
+
+
+def test_what_fails_while_rows_are_written_leaves_nothing_behind(store: Store) -> None:
+    def endless() -> Iterator[dict[str, object]]:
+        for _ in range(1500):
+            yield {"month": "2026-10", "hub_id": str(uuid.uuid4()), "rating": Decimal(2)}
+        raise BadInput("changed")
+
+    with pytest.raises(BadInput):
+        SqlIntake(store, {}).upsert(FORMS["hub-ratings"], endless())
+
+    assert rows(store, "SELECT count(*) FROM hub_ratings") == [(0,)]

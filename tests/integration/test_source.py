@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from report_service.adapters.db.intake import SqlIntake
+from report_service.adapters.db.source import SqlSource
+from report_service.domain.forms import FORMS
+from report_service.domain.kinds import Kind
+from report_service.domain.months import ReportMonth
+from report_service.domain.reports import AdHocTariff, HotlineRating, HubRating, PointRating, read_report
+from report_service.errors import SourceUnavailable, StoreUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from report_service.adapters.db.engine import Store
+
+MONTH = ReportMonth(2026, 10)
+HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+POINT = "7d0a3c52-4c43-4f0e-8a55-0d0f5b1f2a11"
+RATINGS = "SELECT '2026-10' AS month, hub_id, rating FROM ratings"
+
+
+def store_rows(store: Store, name: str, *rows: dict[str, object]) -> None:
+    """Store raw rows as an import does."""
+    form = FORMS[name]
+    values = [form.read(row) for row in rows]
+    SqlIntake(store, {}).upsert(form, [value for value in values if isinstance(value, dict)])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return an operator's own SQLite database with two ratings of hubs."""
+    path = tmp_path / "operator's 100%.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE ratings (hub_id TEXT, rating REAL, day TEXT)")
+        connection.executemany(
+            "INSERT INTO ratings VALUES (?, ?, ?)", [(HUB, 2.5, "2026-10-31"), ("h2", 9, "2026-11-01")]
+        )
+    connection.close()
+    return path
+
+
+def queried(store: Store, url: str, query: str, name: str = "hub-ratings") -> list[dict[str, object]]:
+    source = SqlSource(store, {name: (url, query)})
+    return [dict(row) for row in source.rows(Kind.HUB_RATING, MONTH)]
+
+
+def test_stored_rows_come_back_as_the_reports_that_they_are(store: Store) -> None:
+    validity = {"valid_from": "2026-10-01T00:00:00+02:00", "valid_to": "2026-11-01"}
+    cost = {"cost_ct_per_kwh": "45,0", "additional_costs": '[{"description": "Büro", "cost": 5}]'}
+    store_rows(
+        store,
+        "hotline-ratings",
+        {"month": "2026-10", "hotline_calls": "1", "fcr_rate": "0,93", "asa_seconds": "1e1", "rating": "1.80"},
+    )
+    store_rows(store, "ad-hoc-tariffs", {"month": "2026-10", "hub_id": HUB.upper(), **cost, **validity})
+    store_rows(store, "point-ratings", {"month": "2026-10", "point_id": POINT, "rating": 3, "total_complaints": 0})
+    source = SqlSource(store, {})
+
+    (hotline,) = source.rows(Kind.HOTLINE_RATING, MONTH)
+    (tariff,) = source.rows(Kind.AD_HOC_TARIFF, MONTH)
+    (point,) = source.rows(Kind.POINT_RATING, MONTH)
+
+    assert read_report(Kind.HOTLINE_RATING, MONTH, hotline, hub_id=None) == HotlineRating(
+        month=MONTH, hotline_calls=1, fcr_rate=Decimal("0.93"), asa_seconds=Decimal(10), rating=Decimal("1.8")
+    )
+    found = read_report(Kind.AD_HOC_TARIFF, MONTH, tariff, hub_id=None)
+    assert isinstance(found, AdHocTariff)
+    assert (found.hub_id, found.cost_ct_per_kwh, found.additional_costs[0].description) == (HUB, 45, "Büro")
+    assert found.valid_from == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert read_report(Kind.POINT_RATING, MONTH, point, hub_id=HUB) == PointRating(
+        month=MONTH, hub_id=HUB, point_id=POINT, rating=Decimal(3), total_complaints=0
+    )
+
+
+def test_only_the_rows_of_the_month_are_read(store: Store) -> None:
+    for month in ("2026-09", "2026-10", "2026-11"):
+        store_rows(store, "hub-ratings", {"month": month, "hub_id": HUB, "rating": 2})
+
+    assert [row["month"] for row in SqlSource(store, {}).rows(Kind.HUB_RATING, MONTH)] == ["2026-10"]
+
+
+def test_the_inventory_is_read_from_the_store(store: Store) -> None:
+    store_rows(store, "hubs", {"hub_id": HUB, "name": "Coswig", "commissioned_on": "2025-01-01"})
+    store_rows(store, "points", {"point_id": POINT, "hub_id": HUB, "commissioned_on": "2026-10-31"})
+    store_rows(store, "provider-groups", {"provider_group": "DEVFL", "valid_to": "2026-10-01"})
+
+    found = SqlSource(store, {}).inventory(MONTH)
+
+    assert [len(found.subjects(kind)) for kind in Kind] == [1, 1, 1, 1, 1]
+    assert found.hubs[HUB].operation.first == date(2025, 1, 1)
+    assert found.faults == ()
+
+
+def test_a_store_that_is_gone_is_the_stores_failure(store: Store) -> None:
+    with store.write() as connection:
+        connection.exec_driver_sql("DROP TABLE hub_ratings")
+
+    with pytest.raises(StoreUnavailable):
+        list(SqlSource(store, {}).rows(Kind.HUB_RATING, MONTH))
+
+
+def test_a_query_stands_for_its_table_alone_and_sees_the_month(store: Store, database: Path) -> None:
+    query = f"{RATINGS} WHERE :month = '2026-10' AND day BETWEEN :month_start AND :month_end"
+    source = SqlSource(store, {"hub-ratings": (f"sqlite:///{database}", query)})
+
+    (row,) = source.rows(Kind.HUB_RATING, MONTH)
+
+    assert read_report(Kind.HUB_RATING, MONTH, row, hub_id=None) == HubRating(
+        month=MONTH, hub_id=HUB, rating=Decimal("2.5")
+    )
+    assert list(source.rows(Kind.AD_HOC_TARIFF, MONTH)) == []
+
+
+def test_a_query_may_give_columns_in_any_order_and_case_and_more_of_them(store: Store, database: Path) -> None:
+    query = "SELECT day, rating AS RATING, hub_id AS Hub_Id, '2026-10' AS month FROM ratings"
+
+    assert queried(store, f"sqlite:///{database}", query)[0] == {"month": "2026-10", "hub_id": HUB, "rating": 2.5}
+
+
+def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
+    query = "SELECT hub_id, NULL AS name, '2025-01-01' AS commissioned_on, NULL AS decommissioned_on FROM ratings"
+
+    found = SqlSource(store, {"hubs": (f"sqlite:///{database}", query)}).inventory(MONTH)
+
+    assert found.subjects(Kind.HUB_RATING) == (HUB,)
+    assert [str(fault) for fault in found.faults] == [
+        (
+            "hubs, hub_id h2: hub_id = h2: must be the UUID that OBELIS assigned, "
+            "for example 191e7db7-1bea-44db-9e52-2ddab118d699"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "hint"),
+    [
+        (
+            "SELECT '2026-10' AS month, hub_id, rating AS raiting, day FROM ratings",
+            "the query of sources.hub-ratings gives no column rating; it gives month, hub_id, raiting, day",
+            "SELECT raiting AS rating",
+        ),
+        (
+            "SELECT '2026-10' AS month, hub_id FROM ratings",
+            "gives no column rating; it gives month, hub_id",
+            "SELECT NULL AS rating",
+        ),
+        (f"{RATINGS.replace(' FROM', ', day AS rating FROM')}", "gives two columns rating", "each column once"),
+        (
+            f"{RATINGS} WHERE day > :moth",
+            "uses :moth, which is nothing it may use",
+            ":month, :month_start, :month_end",
+        ),
+        (
+            "SELECT * FROM nowhere",
+            "cannot be read from {database}: no such table: nowhere",
+            "report-service check",
+        ),
+        ("DELETE FROM ratings", "attempt to write a readonly database", "report-service check"),
+        ("PRAGMA query_only=OFF", "does not return rows", "report-service check"),
+    ],
+)
+def test_a_query_that_cannot_serve_says_which_why_and_the_way_out(
+    store: Store, database: Path, query: str, message: str, hint: str
+) -> None:
+    with pytest.raises(SourceUnavailable) as refused:
+        queried(store, f"sqlite:///{database}", query)
+
+    assert message.format(database=database) in str(refused.value)
+    assert "hub-ratings" in str(refused.value)
+    assert hint in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("test-secret", "sources.hub-ratings.url is not the URL of a database"),
+        ("nosuchdb://me:test-secret@localhost/x", "no driver is installed for nosuchdb"),
+        ("mssql+pymssql://me:test-secret@localhost/x", "no driver is installed for mssql+pymssql"),
+        ("postgresql://me:test-secret@127.0.0.1:1/x", "cannot be read from 127.0.0.1: "),
+        ("sqlite:////nowhere/at-all.db", "cannot be read from /nowhere/at-all.db: unable to open database file"),
+    ],
+)
+def test_a_source_that_cannot_be_opened_says_so_without_its_password(store: Store, url: str, message: str) -> None:
+    with pytest.raises(SourceUnavailable) as refused:
+        queried(store, url, RATINGS)
+
+    assert message in str(refused.value)
+    assert refused.value.hint
+    assert "test-secret" not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_source_that_is_not_there_is_not_made(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable):
+        queried(store, f"sqlite:///{tmp_path / 'missing.db'}", RATINGS)
+
+    assert not (tmp_path / "missing.db").exists()
+
+
+@pytest.mark.postgres
+def test_a_query_on_postgresql_reads_its_types_and_cannot_write(store: Store, postgres_url: str) -> None:
+    plain = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(plain) as connection:
+        connection.execute("CREATE SEQUENCE numbers")
+        connection.execute("CREATE TABLE tariffs (hub uuid, day date, ct numeric, extra jsonb)")
+        connection.execute(
+            "INSERT INTO tariffs VALUES (%s, '2026-10-31', 45.00, %s)",
+            (HUB, '[{"description": "parking", "cost": 5.0}]'),
+        )
+    query = r"""
+        SELECT to_char(day, 'YYYY-MM') AS month, hub AS hub_id, ct AS cost_ct_per_kwh, extra AS additional_costs,
+               day::timestamptz AS valid_from, day + 1 AS valid_to, to_char(day, 'YYYY\:DD') || :month AS ignored
+        FROM tariffs WHERE day BETWEEN :month_start AND :month_end AND 100 % 3 = 1;
+    """
+    source = SqlSource(
+        store, {"ad-hoc-tariffs": (plain, query), "hub-ratings": (plain, "SELECT nextval('numbers')")}
+    )
+
+    (row,) = source.rows(Kind.AD_HOC_TARIFF, MONTH)
+    found = read_report(Kind.AD_HOC_TARIFF, MONTH, row, hub_id=None)
+
+    assert isinstance(found, AdHocTariff)
+    assert (found.hub_id, found.cost_ct_per_kwh, found.additional_costs[0].cost_ct) == (HUB, 45, 5)
+    assert found.valid_to == datetime(2026, 11, 1, tzinfo=UTC)
+    with pytest.raises(SourceUnavailable, match=r"cannot execute nextval\(\) in a read-only transaction"):
+        list(source.rows(Kind.HUB_RATING, MONTH))

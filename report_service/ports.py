@@ -176,7 +176,9 @@ class Renderer(Protocol):
 class TableFile(Protocol):
     """A file with rows for one table."""
 
-    form: Form
+    @property
+    def form(self) -> Form:
+        """Return the form of that table."""
 
     @property
     def name(self) -> str:

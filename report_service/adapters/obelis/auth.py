@@ -1,0 +1,129 @@
+"""Tokens: what is asked of the token endpoint, and what its answer brings (guide, Authentication)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from report_service.domain.answers import judge
+from report_service.errors import ApiUnavailable, CredentialsRefused
+from report_service.ports import Request, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from report_service.domain.answers import Answer
+
+MARGIN = 0.1
+"""A token is given up when this part of its life is left ..."""
+
+LONGEST_MARGIN_S = 300.0
+"""... but never more than this."""
+
+_VISIBLE = re.compile(r"[!-~]+")
+_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+(\.[\w-]*)?")
+_WRONG_URL = "check obelis.token_url: no token endpoint seems to be there"
+_WRONG_CREDENTIALS = "check obelis.client_id, obelis.client_secret and obelis.cpo_id with OBELIS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentials:
+    """What OBELIS gave the operator."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    cpo_id: str
+
+    def token_request(self, request_id: str) -> Request:
+        """Return the request for a new token; its path shows the URL without its query."""
+        asked = {"client_id": self.client_id, "client_secret": self.client_secret, "cpo_id": self.cpo_id}
+        return Request(
+            request_id=request_id,
+            verb="POST",
+            path=self.token_url.partition("?")[0],
+            body=json.dumps(asked).encode(),
+        )
+
+    def read_token(self, answer: Answer, *, at: float) -> Token:
+        """Return the token that an answer brings (`at`: monotonic seconds, when it came).
+
+        Raise ApiUnavailable when it may go better next time (no answer, half of one, 408, 429, 5xx), and
+        CredentialsRefused for any other answer without a usable token.
+        """
+        status = answer.http_status
+        if status is None or status in {408, 429} or status >= 500 or not answer.complete:
+            why = f"answered {status}" if status else "gave no answer"
+            raise ApiUnavailable(f"the token endpoint {why}: {self._words(answer)}")
+        if not 200 <= status < 300:
+            hint = _WRONG_CREDENTIALS if status in {400, 401, 403} else _WRONG_URL
+            raise CredentialsRefused(f"the token endpoint answered {status}: {self._words(answer)}", hint=hint)
+        said = _object(answer.body)
+        value, kind = said.get("token"), said.get("token_type", "Bearer")
+        if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
+            names = ", ".join(sorted(said)) or "none"
+            raise _unusable(f"has no `token`; its fields: {names}")
+        if str(kind).lower() != "bearer":
+            raise _unusable(f"has the token_type {kind!r}, not Bearer")
+        life_s = _life_s(said.get("expires_in"), value, answer)
+        return Token(value=value, refresh_at=at + life_s - min(life_s * MARGIN, LONGEST_MARGIN_S))
+
+    def _words(self, answer: Answer) -> str:
+        """Return the endpoint's own words, without what must not be repeated."""
+        words = judge(answer).detail or "without a word"
+        for secret in (self.client_secret, json.dumps(self.client_secret)[1:-1]):
+            words = words.replace(secret, "***")
+        return _JWT.sub("***", words)
+
+
+def _life_s(expires_in: object, token: str, answer: Answer) -> float:
+    """Return how long the token lives: the shorter of `expires_in` and what the JWT says itself.
+
+    The JWT's `exp` is wall time: it is compared with the answer's Date, or else with the JWT's `iat`, never
+    with our own clock, which may be wrong.
+    """
+    lives = []
+    if expires_in is not None:
+        lives.append(_seconds(expires_in))
+    claims = _claims(token)
+    exp, iat = _seconds(claims.get("exp")), _seconds(claims.get("iat"))
+    now = answer.server_date.timestamp() if answer.server_date else iat
+    if not math.isnan(exp) and not math.isnan(now):
+        lives.append(exp - now)
+    if not lives or not min(lives) > 0 or math.isnan(sum(lives)):
+        raise _unusable("has no token that is good for any time: expires_in must be above 0, and exp to come")
+    return min(lives)
+
+
+def _seconds(value: object) -> float:
+    """Return a number that can be seconds as it is, and NaN for all else."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12
+    return float(cast("float", value)) if plain else math.nan
+
+
+def _claims(token: str) -> Mapping[str, object]:
+    """Return a JWT's payload, unverified (the API does that); nothing if it is no JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        return _object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+
+
+def _object(text: bytes) -> dict[str, object]:
+    """Return a JSON object; nothing if it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
+
+
+def _unusable(why: str) -> CredentialsRefused:
+    return CredentialsRefused(f"the token endpoint's answer {why}", hint=_WRONG_URL)

@@ -1,0 +1,204 @@
+"""One request out, one answer back: HTTP as the delivery needs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import httpx
+
+from report_service import __version__
+from report_service.adapters.obelis.passage import Passage, Withheld
+from report_service.adapters.obelis.transport import Line, Watchdog
+from report_service.domain.answers import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from report_service.adapters.obelis.auth import ClientCredentials
+    from report_service.ports import Clock, Permit, Request, Token
+
+BODY_LIMIT = 64 * 1024
+"""The most bytes of an answer that are kept; the API's answers have a few hundred."""
+
+SPEAKING = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyError, OSError)
+"""The failures whose words are the machine's own; others may quote what was sent, the token for one."""
+
+
+class HttpReportApi:
+    """The authority's API over HTTP. Safe for several threads: each has a connection of its own.
+
+    (For each request a pool shared by 16 threads looks at all 16 connections.) Nothing of a request leaves
+    once its time is over, and no answer is waited for any longer. Only connecting can take more than that:
+    a name server that is silent, or several addresses that are; then nothing is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        credentials: ClientCredentials,
+        transports: Callable[[], httpx.BaseTransport],
+        clock: Clock,
+        timeout_s: float,
+        correlation_id: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take where the API is (scheme and host), and what makes a transport for each thread.
+
+        `timeout_s` is for a whole request, from connecting to the answer's last byte. `correlation_id` and
+        `headers` go with every request.
+        """
+        self._base_url = base_url
+        self._credentials = credentials
+        self._transports = transports
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": f"report-service/{__version__}",
+            "x-correlation-id": correlation_id,
+            **{name.lower(): value for name, value in (headers or {}).items()},
+        }
+        self._mine = threading.local()
+        self._watchdog = Watchdog(clock)
+
+    def token_request(self, request_id: str) -> Request:
+        """Return the request for a new token."""
+        return self._credentials.token_request(request_id)
+
+    def read_token(self, answer: Answer, *, at: float) -> Token:
+        """Return the token that an answer brings (`at`: monotonic).
+
+        Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
+        """
+        return self._credentials.read_token(answer, at=at)
+
+    def exchange(self, request: Request, permit: Permit) -> Answer:
+        """Send, and return what came back; never raises for what the network does.
+
+        `permit` is asked first and, as connecting takes time, again when the first byte is about to leave.
+        """
+        reason = permit()
+        if reason is not None:
+            return Answer(sent=False, detail=reason)
+        line = self._line()
+        passage = Passage(line=line, permit=permit, clock=self._clock, timeout_s=self._timeout_s)
+        try:
+            outgoing = self._outgoing(request, passage)
+        except (httpx.InvalidURL, ValueError) as exc:
+            return Answer(sent=False, detail=self._why(exc, passage))
+        self._watchdog.watch(line, passage.until)
+        try:
+            answer = self._read(line.transport.handle_request(outgoing), passage)
+        except Withheld as withheld:
+            answer = Answer(sent=False, detail=str(withheld))
+        except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as exc:
+            answer = Answer(sent=passage.may_have_left(exc), detail=self._why(exc, passage))
+        finally:
+            self._watchdog.release(line)
+        if answer.http_status is None or not answer.complete or line.cut:
+            self._hang_up(line)
+        return self._without_secrets(answer, request)
+
+    def close(self) -> None:
+        """Stop watching over requests; connections end with their threads."""
+        self._watchdog.close()
+
+    def _outgoing(self, request: Request, passage: Passage) -> httpx.Request:
+        headers = {**self._headers, "x-request-id": request.request_id}
+        url = self._base_url + request.path
+        if request.token is None:
+            url = self._credentials.token_url
+        else:
+            headers["authorization"] = f"Bearer {request.token}"
+        return httpx.Request(
+            request.verb,
+            url,
+            headers=headers,
+            content=request.body,
+            extensions={"timeout": passage.timeouts, "trace": passage.trace},
+        )
+
+    def _read(self, response: httpx.Response, passage: Passage) -> Answer:
+        """Read an answer to its end, its cap or its time, whichever comes first."""
+        body, cut = bytearray(), ""
+        try:
+            for chunk in response.stream:  # type: ignore[union-attr]
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    cut = f"the answer is longer than {BODY_LIMIT} bytes"
+                    break
+        except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
+            cut = f"the answer was cut off: {self._why(exc, passage)}"
+        finally:
+            response.close()
+        server_date = _date(response.headers.get("date", ""))
+        return Answer(
+            http_status=response.status_code,
+            body=bytes(body[:BODY_LIMIT]),
+            detail=cut,
+            complete=not cut,
+            retry_after_s=_retry_after_s(response.headers.get("retry-after"), server_date or self._clock.now()),
+            server_date=server_date,
+        )
+
+    def _why(self, failure: Exception, passage: Passage) -> str:
+        """Say what went wrong, without quoting anything that was sent."""
+        if passage.line.cut:
+            return f"no whole answer within {self._timeout_s:g} s"
+        words = str(failure) if isinstance(failure, SPEAKING) else ""
+        return ": ".join(part for part in (type(failure).__name__, words) if part)
+
+    def _without_secrets(self, answer: Answer, request: Request) -> Answer:
+        """Return the answer without the token, or the client secret, that it may repeat (law 6)."""
+        secret = request.token
+        if secret is None:
+            if answer.http_status is not None and answer.http_status < 300:
+                return answer  # it is to be read, not to be kept
+            secret = self._credentials.client_secret
+        body = answer.body
+        for form in {secret.encode(), json.dumps(secret)[1:-1].encode()} - {b""}:
+            body = body.replace(form, b"***")
+        return answer if body == answer.body else replace(answer, body=body)
+
+    def _line(self) -> Line:
+        line: Line | None = getattr(self._mine, "line", None)
+        if line is None:
+            line = self._mine.line = Line(self._transports())
+        return line
+
+    def _hang_up(self, line: Line) -> None:
+        """Begin the thread's next request with a new connection: what became of this one is not certain."""
+        self._mine.line = None
+        line.transport.close()
+
+
+@lru_cache(maxsize=8)
+def _date(text: str) -> datetime | None:
+    """Return an HTTP date (UTC); None if it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _retry_after_s(text: str | None, now: datetime) -> float | None:
+    """Return the seconds that Retry-After asks for, given as seconds or as a date; None if it says neither."""
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        until = _date(text)
+        seconds = math.nan if until is None else (until - now).total_seconds()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -1,0 +1,104 @@
+"""Connections: how they are made, and how a request that takes too long is cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from report_service.ports import Clock
+
+KEEP_ALIVE_S = 50.0
+"""How long an unused connection is kept: less than the 60 s after which load balancers usually close theirs."""
+
+
+def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) -> Callable[[], httpx.BaseTransport]:
+    """Return what makes a transport of one connection; all of them share one TLS context.
+
+    `ca_file` replaces the usual authorities (certifi's); `proxy` may hold a password. The environment is not
+    asked for proxies or certificates, redirects are not followed, HTTP/2 is off.
+    """
+    trusted = (
+        ssl.create_default_context(cafile=str(ca_file)) if ca_file else httpx.create_ssl_context(trust_env=False)
+    )
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
+    via = httpx.Proxy(proxy, ssl_context=trusted) if proxy else None
+
+    def make() -> httpx.BaseTransport:
+        return httpx.HTTPTransport(verify=trusted, limits=limits, proxy=via, trust_env=False, http2=False)
+
+    return make
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One worker's transport, and the socket below it as far as it is known."""
+
+    transport: httpx.BaseTransport
+    socket: socket.socket | None = None
+    cut: bool = False  # the request on it took too long
+
+    def cut_off(self) -> None:
+        """Let whoever waits for an answer on it find the connection closed."""
+        self.cut = True
+        if self.socket is not None:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class Watchdog:
+    """Cut off each request that takes longer than its time.
+
+    The time-outs of httpx begin anew with every byte that comes, so a server that drips its answer could hold
+    a worker for hours. One thread sleeps until the oldest request is due, and for good while there is none.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Start watching; the thread does not keep the process from ending."""
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._due: dict[Line, float] = {}  # oldest first: all have the same time
+        self._idle = False
+        self._closed = False
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def watch(self, line: Line, until: float) -> None:
+        """Cut the line off at a moment (monotonic seconds) unless it is released before."""
+        with self._changed:
+            line.cut = False
+            self._due[line] = until
+            if self._idle:
+                self._changed.notify()
+
+    def release(self, line: Line) -> None:
+        """Leave the line alone again."""
+        with self._changed:
+            self._due.pop(line, None)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._closed:
+                line, until = next(iter(self._due.items()), (None, 0.0))
+                left_s = None if line is None else until - self._clock.monotonic()
+                if line is not None and left_s is not None and left_s <= 0:
+                    del self._due[line]
+                    line.cut_off()
+                    continue
+                self._idle = left_s is None
+                self._changed.wait(left_s)
+                self._idle = False

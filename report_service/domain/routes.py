@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    literal = _PLACEHOLDER.split(template)
+    parts = (re.escape(part) if at % 2 == 0 else f"(?P<{part}>[^/]+)" for at, part in enumerate(literal))
+    return re.compile("".join(parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +52,7 @@ class Routes:
     @staticmethod
     def match(template: str, path: str) -> dict[str, str] | None:
         """Return the values that `path` gives the template's placeholders, or None if it does not fit."""
-        literal = _PLACEHOLDER.split(template)
-        pattern = "".join(
-            re.escape(part) if at % 2 == 0 else f"(?P<{part}>[^/]+)" for at, part in enumerate(literal)
-        )
-        found = re.fullmatch(pattern, path)
+        found = _pattern(template).fullmatch(path)
         return found and {name: unquote(value) for name, value in found.groupdict().items()}
 
 

@@ -1,1 +1,1 @@
-"""A mock of the API, for laptops, rehearsals and tests."""
+"""A mock of the OBELIS API: its rules, its answers and, on request, its bad days."""

@@ -69,7 +69,8 @@ class ReportMonth:
 
     def starts(self, zone: ZoneInfo) -> datetime:
         """Return the month's first instant in a zone, as UTC."""
-        return pendulum.datetime(self.year, self.number, 1, tz=zone.key).astimezone(UTC)
+        start = pendulum.datetime(self.year, self.number, 1, tz=zone.key)
+        return datetime.fromtimestamp(start.timestamp(), UTC)
 
     def wire(self) -> str:
         """Return the API's form, `MM-yyyy` [0.9]."""

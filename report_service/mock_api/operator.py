@@ -16,7 +16,8 @@ Row = dict[str, object]
 
 _TOWNS = (
     "Coswig", "Bad Hersfeld", "Uelzen", "Prenzlau", "Schwandorf", "Meppen", "Stendal", "Freudenstadt", "Husum",
-    "Zwickau", "Landau", "Rosenheim", "Soest", "Eisenach", "Wismar", "Aalen", "Hameln", "Cottbus", "Kempten", "Wesel",
+    "Zwickau", "Landau", "Rosenheim", "Soest", "Eisenach", "Wismar", "Aalen", "Hameln", "Cottbus", "Kempten",
+    "Wesel",
 )  # fmt: skip
 _GROUPS = ("EnBW", "FLE", "MOB", "TCB", "NRG", "VWG", "ION", "CHP", "ELM", "PLU")
 

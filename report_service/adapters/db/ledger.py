@@ -74,7 +74,7 @@ class SqlLedger:
         self.endpoint = endpoint
         self.cpo_id = cpo_id
         self._store = store
-        self._instance = instance
+        self.instance = instance
         self._clock = clock
         self._lease = LeaseTable(endpoint, clock)
         self._scope = and_(_D.endpoint == endpoint, _D.cpo_id == cpo_id)
@@ -233,7 +233,7 @@ class SqlLedger:
                 "delivery_id": intent.delivery,
                 "endpoint": self.endpoint,
                 "run_id": intent.run_id,
-                "instance": self._instance,
+                "instance": self.instance,
                 "verb": intent.request.verb,
                 "path": intent.request.path,
                 "payload_sha256": intent.payload_sha256,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, or_, select
 
-from report_service.adapters.db.tables import deliveries
+from report_service.adapters.db.tables import attempts, deliveries
 from report_service.domain.delivery import DONE, State
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
@@ -89,3 +89,14 @@ def months(connection: Connection, scope: ColumnElement[bool]) -> list[ReportMon
     """Return the months that the ledger knows, in order."""
     found = connection.execute(select(deliveries.c.month).where(scope).distinct().order_by(deliveries.c.month))
     return [ReportMonth.parse(month) for month in found.scalars()]
+
+
+def durations(connection: Connection, *, limit: int = 10_000) -> list[float]:
+    """Return the durations, in seconds, of the newest answered requests."""
+    rows = connection.execute(
+        select(attempts.c.started_at, attempts.c.ended_at)
+        .where(attempts.c.http_status.is_not(None), attempts.c.ended_at.is_not(None))
+        .order_by(attempts.c.started_at.desc())
+        .limit(limit)
+    )
+    return [(ended_at - started_at).total_seconds() for started_at, ended_at in rows]

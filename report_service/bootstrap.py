@@ -1,0 +1,234 @@
+"""The composition root: builds the service from its settings. It alone knows services and adapters both."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from report_service.adapters.clock import SystemClock
+from report_service.adapters.db import schema
+from report_service.adapters.db.engine import Store
+from report_service.adapters.db.intake import SqlIntake
+from report_service.adapters.db.ledger import SqlLedger
+from report_service.adapters.db.source import SqlSource
+from report_service.adapters.db.standings import durations
+from report_service.adapters.obelis.auth import ClientCredentials
+from report_service.adapters.obelis.client import HttpReportApi
+from report_service.adapters.obelis.exchanges import ThreadedExchanges
+from report_service.adapters.obelis.in_process import InProcessTransport
+from report_service.adapters.obelis.pacing import EvenPacer
+from report_service.adapters.obelis.transport import http_transports
+from report_service.adapters.obelis.wire import Wire
+from report_service.domain.delivery import Retry
+from report_service.domain.forms import WAIVERS
+from report_service.domain.kinds import Kind
+from report_service.domain.months import ReportMonth
+from report_service.domain.routes import Routes
+from report_service.mock_api.app import MockObelis
+from report_service.services.deliver import Credentials, Means
+from report_service.services.plan import Planner
+from report_service.services.reconcile import Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    import httpx
+
+    from report_service.domain.answers import Answer
+    from report_service.ports import Clock, Events, Exchanges, Pacer, ReportApi, Token
+    from report_service.settings import Settings
+
+
+def never_stop() -> str | None:
+    """Return None: nobody asks this process to end."""
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What a command works with; made by `build`, tests make it with parts of their own."""
+
+    settings: Settings
+    clock: Clock
+    events: Events
+    redact: Callable[[str], str]
+    store: Store
+    ledger: SqlLedger
+    source: SqlSource
+    wire: Wire
+    first_month: ReportMonth | None
+    reconciler: Reconciler
+    _closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """End the workers and the store's connections."""
+        for close in reversed(self._closing):
+            close()
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store, with this version's tables; raise SchemaOutdated, StoreUnavailable."""
+    store = Store(settings.store.url.get_secret_value())
+    schema.require_current(store, auto_upgrade=settings.store.auto_upgrade)
+    return store
+
+
+def open_ledger(settings: Settings, store: Store, clock: Clock) -> SqlLedger:
+    """Return the ledger of the configured endpoint and CPO; its instance names this process, and no other."""
+    instance = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    obelis = settings.obelis
+    return SqlLedger(store, endpoint=obelis.endpoint, cpo_id=obelis.cpo_id, instance=instance, clock=clock)
+
+
+def intake_of(settings: Settings, store: Store, clock: Clock) -> SqlIntake:
+    """Return what fills the canonical tables; waivers are those of the configured CPO, declared now."""
+    waiver = {"cpo_id": settings.obelis.cpo_id, "declared_at": clock.now()}
+    return SqlIntake(store, {WAIVERS.name: waiver})
+
+
+def build(
+    settings: Settings,
+    *,
+    events: Events,
+    redact: Callable[[str], str],
+    learn: Callable[[str], None] = lambda _secret: None,
+    clock: Clock | None = None,
+    stop: Callable[[], str | None] = never_stop,
+    mock: MockObelis | None = None,
+    new_pacer: Callable[[], Pacer] | None = None,
+    exchanges: Callable[[ReportApi], Exchanges] | None = None,
+    seed: int | None = None,
+) -> Service:
+    """Return the service that the settings describe, on the system's clock and network unless given others.
+
+    `learn` is told each secret that comes up at run time (tokens), `mock` stands in for the API in mock mode,
+    `seed` makes all that is random repeat itself.
+    """
+    clock = clock or SystemClock()
+    random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
+    store = open_store(settings)
+    obelis = settings.obelis
+    ledger = open_ledger(settings, store, clock)
+    queries = {name: (source.url.get_secret_value(), source.query) for name, source in settings.sources.items()}
+    source = SqlSource(store, {str(name): query for name, query in queries.items()})
+    wire = Wire(routes_of(settings), obelis.datetime_format)
+    first = settings.schedule.first_month
+    first_month = ReportMonth.parse(first) if first else None
+    api = _LearningApi(_api(settings, clock, mock, random_), learn)
+    workers = exchanges(api) if exchanges else ThreadedExchanges(api, capacity=obelis.max_in_flight, clock=clock)
+
+    def planner(events: Events) -> Planner:
+        return Planner(
+            ledger=ledger, source=source, renderer=wire, clock=clock, events=events, first_month=first_month
+        )
+
+    means = Means(
+        api=api,
+        exchanges=workers,
+        new_pacer=new_pacer or (lambda: EvenPacer(obelis.requests_per_minute)),
+        clock=clock,
+        retry=Retry(base_s=settings.retry.base_s, cap_s=settings.retry.cap_s),
+        uniform=random_.random,
+        new_id=lambda: str(uuid.UUID(int=random_.getrandbits(128), version=4)),
+        redact=redact,
+        timeout_s=obelis.timeout_s,
+        stop=stop,
+        grace_s=settings.run.grace_s,
+    )
+    reconciler = Reconciler(
+        ledger=ledger,
+        planner=planner,
+        means=means,
+        events=events,
+        credentials=Credentials(),
+        instance=ledger.instance,
+        window_guard_s=obelis.window_guard_s,
+    )
+    return Service(
+        settings=settings,
+        clock=clock,
+        events=events,
+        redact=redact,
+        store=store,
+        ledger=ledger,
+        source=source,
+        wire=wire,
+        first_month=first_month,
+        reconciler=reconciler,
+        _closing=[store.close, workers.close],
+    )
+
+
+def open_intake(store: Store, settings: Settings | None = None, *, at: datetime | None = None) -> SqlIntake:
+    """Return what fills the source tables; waivers need to know whose they are (`settings`) and since when."""
+    fixed = {"waivers": {"cpo_id": settings.obelis.cpo_id, "declared_at": at}} if settings else {}
+    return SqlIntake(store, fixed)
+
+
+def routes_of(settings: Settings) -> Routes:
+    """Return the API's paths as they are configured."""
+    paths = settings.obelis.paths
+    by_kind: Mapping[Kind, str] = {kind: getattr(paths, kind.value) for kind in Kind}
+    return Routes.of(prefix=paths.prefix, paths=by_kind, correction=paths.correction)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return every secret in the settings, for the redactor."""
+    obelis = settings.obelis
+    urls = [settings.store.url, *(source.url for source in settings.sources.values())]
+    texts = [obelis.client_secret, *obelis.headers.values(), *urls, *([obelis.proxy] if obelis.proxy else [])]
+    return [text.get_secret_value() for text in texts]
+
+
+def recorded_latencies(url: str) -> list[float]:
+    """Return the durations, in seconds, of the answered requests that a ledger holds."""
+    store = Store(url)
+    try:
+        with store.read() as connection:
+            return durations(connection)
+    finally:
+        store.close()
+
+
+class _LearningApi:
+    """The API, and the redactor told of each token that it brings."""
+
+    def __init__(self, api: HttpReportApi, learn: Callable[[str], None]) -> None:
+        self._api = api
+        self._learn = learn
+        self.token_request = api.token_request
+        self.exchange = api.exchange
+
+    def read_token(self, answer: Answer, *, at: float) -> Token:
+        """Return the token that an answer brings."""
+        token = self._api.read_token(answer, at=at)
+        self._learn(token.value)
+        return token
+
+
+def _api(settings: Settings, clock: Clock, mock: MockObelis | None, random_: random.Random) -> HttpReportApi:
+    obelis = settings.obelis
+    proxy = obelis.proxy.get_secret_value() if obelis.proxy else None
+    transports: Callable[[], httpx.BaseTransport] = http_transports(ca_file=obelis.ca_file, proxy=proxy)
+    if obelis.mode == "mock":
+        handler = mock or MockObelis(clock=clock, routes=routes_of(settings))
+        transports = lambda: InProcessTransport(handler.handle, sleep=clock.sleep)  # noqa: E731
+    return HttpReportApi(
+        base_url=obelis.base_url,
+        credentials=ClientCredentials(
+            token_url=obelis.token_url,
+            client_id=obelis.client_id,
+            client_secret=obelis.client_secret.get_secret_value(),
+            cpo_id=obelis.cpo_id,
+        ),
+        transports=transports,
+        clock=clock,
+        timeout_s=obelis.timeout_s,
+        correlation_id=str(uuid.UUID(int=random_.getrandbits(128), version=4)),
+        headers={name: value.get_secret_value() for name, value in obelis.headers.items()},
+    )

@@ -1,0 +1,80 @@
+"""The console script: global options, the commands, and how their ends become exit codes.
+
+Modules of commands import what is heavy inside their functions, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import report_service
+from report_service.cli.demo import demo
+from report_service.cli.exits import code_of, explain
+from report_service.cli.import_ import import_
+from report_service.cli.mock_api import mock_api
+from report_service.cli.run import run
+from report_service.cli.status import status
+from report_service.cli.store import db
+from report_service.cli.waive import waive
+from report_service.errors import ReportServiceError, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Deliver a charge point operator's monthly reports to OBELISdeutschlandnetz, and prove it.",
+    epilog="Exit codes: 0 complete or done; 2 usage, configuration or refused input; 3 something needs a person "
+    "or more time; 4 stopped (credentials, API down, another process delivers); 1 a bug.",
+)
+app.command("run")(run)
+app.command("status")(status)
+app.command("waive")(waive)
+app.command("import")(import_)
+app.command("demo")(demo)
+app.command("mock-api")(mock_api)
+app.add_typer(db, name="db")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"report-service {report_service.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Default: ./report-service.toml, then /etc/report-service/report-service.toml."),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Keep the global options for the command."""
+    ctx.obj = config
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command and return its exit code; what went wrong is told on standard error."""
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except typer.TyperException as exc:  # the command line itself is wrong
+        explain(UsageError(str(exc), hint="report-service COMMAND --help says what a command takes."))
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        print("Interrupted.", file=sys.stderr)
+        return 3
+    except ReportServiceError as exc:
+        explain(exc)
+        return code_of(exc)

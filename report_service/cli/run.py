@@ -1,0 +1,127 @@
+"""`report-service run`: one reconcile now."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from report_service.cli.frame import StopSign, is_terminal, logging_to, month_of, service_of, settings_of
+
+if TYPE_CHECKING:
+    from report_service.bootstrap import Service
+    from report_service.domain.months import ReportMonth
+    from report_service.services.reconcile import RunResult
+
+
+def run(
+    ctx: typer.Context,
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; by default the previous month.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be sent, and what could not.")
+    ] = False,
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds to wait for what is due again, or for the lease; default: run.patience_s."
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the month's status as one JSON object; the log goes to stderr.")
+    ] = False,
+) -> int:
+    """Collect, check and deliver a month's reports now, and say what is left.
+
+    On a terminal with a progress bar; elsewhere one JSON event a line on standard output, the summary on
+    standard error.
+    """
+    from report_service.cli.progress import ProgressEvents
+
+    settings, stop = settings_of(ctx), StopSign()
+    progress = ProgressEvents(sys.stdout) if is_terminal() and not json else None
+    stream, least = (sys.stderr, "warning") if progress else (sys.stderr if json else sys.stdout, None)
+    with logging_to(stream, settings, least=least) as logging, stop.listening():
+        with service_of(settings, logging, events=progress, stop=stop) as service:
+            wanted = month_of(month, service.clock)
+            if dry_run:
+                return _preview(service, wanted, json=json)
+            waits = settings.run.patience_s if patience is None else patience
+            if progress is None:
+                result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
+            else:
+                with progress.showing(service.ledger, wanted):
+                    result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
+            return conclude(service, result, json=json)
+
+
+def conclude(service: Service, result: RunResult, *, json: bool) -> int:
+    """Show what a run came to, and return its exit code."""
+    from report_service.cli.exits import code_of, explain
+    from report_service.cli.show import console_on, month_view
+    from report_service.services.status import status_of
+
+    if result.tally is not None:
+        obelis = service.settings.obelis
+        found = status_of(
+            service.ledger,
+            result.month,
+            at=service.clock.now(),
+            guard_s=obelis.window_guard_s,
+            requests_per_minute=obelis.requests_per_minute,
+        )
+        if json:
+            print(json_.dumps(found.as_json(), indent=2))
+        else:
+            console = console_on(sys.stdout if is_terminal() else sys.stderr)
+            console.print(month_view(found))
+    for line in remarks(result):
+        print(line, file=sys.stderr)
+    if result.error is not None:
+        explain(result.error)
+        return code_of(result.error)
+    assert result.tally is not None
+    return 0 if result.complete and not result.tally.drifted else 3
+
+
+def remarks(result: RunResult) -> list[str]:
+    """Return what a person should know of a run beside how the month stands."""
+    lines = []
+    if result.plan is not None:
+        lines += [f"Source: {problem}" for problem in result.plan.problems]
+        hidden = result.plan.problem_count - len(result.plan.problems)
+        lines += [f"Source: ... and {hidden} more of this sort"] if hidden else []
+        if result.plan.shrunk:
+            lines.append(
+                f"Inventory: {result.plan.expected} reports are due, {result.plan.previous_expected} were the "
+                "month before. See that hubs, points and provider groups are all there."
+            )
+    if result.delivered is not None and result.delivered.stopped is not None and result.error is None:
+        lines.append(f"Stopped sending: {result.delivered.stopped}.")
+    return lines
+
+
+def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
+    from report_service.domain.delivery import DONE, SENDABLE, State
+    from report_service.domain.months import SubmissionWindow
+
+    window = SubmissionWindow.of(month, guard_s=service.settings.obelis.window_guard_s)
+    closed = window.has_closed(service.clock.now())
+    plan = service.reconciler.planner(service.events).preview(month, closed=closed)
+    counts = {state: plan.by_state[state] for state in State}
+    to_send = sum(counts[state] for state in SENDABLE | {State.IN_FLIGHT})
+    done = sum(counts[state] for state in DONE)
+    if json:
+        blocked = [{"key": str(key), "state": state.value, "reason": why} for key, state, why in plan.blocked]
+        by_state = {state.value: count for state, count in counts.items()}
+        body = {"month": str(month), "expected": plan.expected, "by_state": by_state, "blocked": blocked}
+        print(json_.dumps(body | {"problems": plan.problems}, indent=2))
+    else:
+        print(f"{month}: {plan.expected:,} reports are due, {done:,} are done, {to_send:,} would be sent now.")
+        for key, state, why in plan.blocked:
+            print(f"  {key}: {state.value}: {why}")
+        for problem in plan.problems:
+            print(f"  source: {problem}")
+        print("Nothing was sent or recorded (--dry-run).")
+    return 0 if to_send + done == plan.expected and not plan.shrunk and not plan.problem_count else 3

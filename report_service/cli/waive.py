@@ -1,0 +1,38 @@
+"""`report-service waive`: a person declares that there is nothing to report."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from report_service.cli.frame import logging_to, service_of, settings_of
+
+
+def waive(
+    ctx: typer.Context,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Reports, as `status` names them.")],
+    reason: Annotated[str | None, typer.Option(help="Why there is nothing to report; kept in the ledger.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who declares it; default: the user that runs the command.")
+    ] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the waivers back instead.")] = False,
+) -> int:
+    """Declare that there is nothing to report for a key, or take that back.
+
+    A point without a rating and a hotline without calls cannot be reported: this says so, with who and why.
+    """
+    from report_service.services.waive import Waiving
+
+    settings = settings_of(ctx)
+    with logging_to(sys.stderr, settings, least="warning") as logging, service_of(settings, logging) as service:
+        waiving = Waiving(ledger=service.ledger, clock=service.clock)
+        if withdraw:
+            told = waiving.withdraw(keys)
+        else:
+            told = waiving.declare(keys, reason=reason or "", declared_by=by or getpass.getuser())
+        for line in told:
+            print(line)
+    return 0

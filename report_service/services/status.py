@@ -1,0 +1,128 @@
+"""How a month stands, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from report_service.domain.delivery import SENDABLE, State
+from report_service.domain.forecast import Forecast, forecast
+from report_service.domain.months import SubmissionWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from report_service.domain.months import ReportMonth
+    from report_service.ports import Ledger, RunRecord, Standing, Tally
+
+REASONS: Mapping[State, str] = {
+    State.PENDING: "not sent yet",
+    State.IN_FLIGHT: "sent, the answer is not recorded",
+    State.RETRYING: "did not get through yet",
+    State.MISSED: "the window closed before it was sent",
+    State.UNRESOLVED: "the window closed while it was unknown whether it had arrived",
+    State.ALREADY_REPORTED: "a report exists that is not known to be ours",
+}
+"""What a state says by itself, where the ledger holds no words."""
+
+NEXT_STEPS: Mapping[State, str] = {
+    State.AWAITING_DATA: "deliver the row, or declare that there is nothing to report: report-service waive KEY",
+    State.INVALID: "mend the row; the next run sends it",
+    State.REJECTED: "mend the row; the next run sends it",
+    State.PENDING: "the next run sends it",
+    State.IN_FLIGHT: "the next run asks the API again",
+    State.RETRYING: "tried again by itself",
+    State.MISSED: "hand it in by other means: report-service backfill",
+    State.UNRESOLVED: "ask the authority whether it has it: report-service backfill",
+    State.ACCEPTED: "the store has other figures than the API now: see which are right",
+}
+"""What a person does about a report in a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthStatus:
+    """Expected against delivered."""
+
+    month: ReportMonth
+    endpoint: str
+    window: SubmissionWindow
+    at: datetime
+    tally: Tally
+    outstanding: list[Standing]
+    outlook: Forecast | None
+    last_run: RunRecord | None
+
+    @property
+    def window_open(self) -> bool:
+        """Say whether reports may be sent now, by our clock."""
+        return self.window.is_open(self.at)
+
+    def reason(self, report: Standing) -> str:
+        """Say why a report is outstanding."""
+        words = report.reason or REASONS.get(report.state, "")
+        if report.drift:
+            return f"changed after it was delivered{': ' + words if words else ''}"
+        return words
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as `status --json` prints it; instants are ISO 8601, UTC."""
+        counts = {state.value: self.tally.count([state]) for state in State}
+        return {
+            "month": str(self.month),
+            "endpoint": self.endpoint,
+            "window": {
+                "opens": _iso(self.window.opens),
+                "closes": _iso(self.window.closes),
+                "open": self.window_open,
+            },
+            "expected": self.tally.expected,
+            "by_state": counts,
+            "drifted": self.tally.drifted,
+            "by_kind": {kind.value: _kind(states) for kind, states in self.tally.by_kind.items()},
+            "complete": self.tally.complete,
+            "outstanding": [
+                {
+                    "key": str(report.key),
+                    "state": report.state.value,
+                    "reason": self.reason(report),
+                    "next_attempt_at": _iso(report.next_attempt_at),
+                }
+                for report in self.outstanding
+            ],
+            "forecast": self.outlook and {"done_at": _iso(self.outlook.done_at), "in_time": self.outlook.in_time},
+        }
+
+
+def status_of(
+    ledger: Ledger, month: ReportMonth, *, at: datetime, guard_s: float, requests_per_minute: float
+) -> MonthStatus:
+    """Return how a month stands; the forecast takes the configured pace."""
+    window, tally = SubmissionWindow.of(month, guard_s=guard_s), ledger.tally(month)
+    waiting = ledger.waiting(month)
+    outlook = forecast(
+        window,
+        at=at,
+        to_send=tally.count(SENDABLE | {State.IN_FLIGHT}),
+        rate_per_minute=requests_per_minute,
+        failure_rate=0.0,
+        last_retry_at=waiting[1] if waiting else None,
+    )
+    return MonthStatus(
+        month=month,
+        endpoint=ledger.endpoint,
+        window=window,
+        at=at,
+        tally=tally,
+        outstanding=ledger.outstanding(month),
+        outlook=outlook,
+        last_run=ledger.last_run(month),
+    )
+
+
+def _kind(states: Mapping[State, int]) -> dict[str, int]:
+    return {"expected": sum(states.values()), **{state.value: states.get(state, 0) for state in State}}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None

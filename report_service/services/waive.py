@@ -1,0 +1,69 @@
+"""Record a person's word that there is nothing to report, or its withdrawal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from report_service.domain.delivery import DONE, State
+from report_service.domain.kinds import DeliveryKey
+from report_service.errors import BadInput, UnknownDelivery
+from report_service.ports import Waiver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from report_service.ports import Clock, Ledger
+
+NEXT = "it counts from the next run on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiving:
+    """Waivers of one ledger. They are facts about the operator's data, so they hold for every endpoint."""
+
+    ledger: Ledger
+    clock: Clock
+
+    def declare(self, keys: Sequence[str], *, reason: str, declared_by: str) -> list[str]:
+        """Waive reports, all or none; return a line on each.
+
+        Raise BadInput for an empty reason or a report that is delivered or may be, UnknownDelivery for a key
+        that is not due.
+        """
+        if not reason.strip():
+            raise BadInput("a waiver needs a reason", hint='Say why there is nothing to report: --reason "...".')
+        parsed = [DeliveryKey.parse(key) for key in keys]
+        for key in parsed:
+            self._check(key)
+        for key in parsed:
+            self.ledger.waive(
+                Waiver(key=key, reason=reason.strip(), declared_by=declared_by, declared_at=self.clock.now())
+            )
+        return [f"{key}: waived by {declared_by}; {NEXT}" for key in parsed]
+
+    def withdraw(self, keys: Sequence[str]) -> list[str]:
+        """Take waivers back; return a line on each. Raise UnknownDelivery for a key that is not waived."""
+        parsed = [DeliveryKey.parse(key) for key in keys]
+        for key in parsed:
+            if key not in self.ledger.waivers(key.month):
+                raise UnknownDelivery(f"{key} is not waived", hint="`report-service status` shows what is.")
+        for key in parsed:
+            self.ledger.unwaive(key)
+        return [f"{key}: not waived any more; {NEXT}" for key in parsed]
+
+    def _check(self, key: DeliveryKey) -> None:
+        known = self.ledger.planned(key.month, key.kind).get(key.subject)
+        if known is None:
+            raise UnknownDelivery(
+                f"the ledger knows no report {key}",
+                hint=f"`report-service status --month {key.month}` lists the keys. "
+                "A month is planned by its first run: waive after it.",
+            )
+        if known.state in DONE - {State.WAIVED}:
+            raise BadInput(f"{key} is {known.state}: it was reported", hint="There is nothing to waive.")
+        if known.state is State.IN_FLIGHT or known.unsettled:
+            raise BadInput(
+                f"{key} was sent, and the API may have it: whether it does is still unknown",
+                hint="Let a run settle it first.",
+            )

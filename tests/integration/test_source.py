@@ -125,6 +125,14 @@ def test_a_query_may_give_columns_in_any_order_and_case_and_more_of_them(store: 
     assert queried(store, f"sqlite:///{database}", query)[0] == {"month": "2026-10", "hub_id": HUB, "rating": 2.5}
 
 
+def test_a_query_that_gives_every_month_is_read_for_the_one_that_is_asked_for(
+    store: Store, database: Path
+) -> None:
+    query = f"SELECT substr(day, 1, 7) AS month, hub_id, rating FROM ratings UNION ALL SELECT 'Oct', '{HUB}', 1"
+
+    assert [row["month"] for row in queried(store, f"sqlite:///{database}", query)] == ["2026-10", "Oct"]
+
+
 def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
     query = "SELECT hub_id, NULL AS name, '2025-01-01' AS commissioned_on, NULL AS decommissioned_on FROM ratings"
 

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, NullPool, column, create_engine, event, make_url, select, table, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from report_service.domain import forms
+from report_service.domain import columns, forms
+from report_service.domain.faults import BadValue
 from report_service.domain.inventory import Inventory
 from report_service.errors import SourceUnavailable
 
@@ -40,7 +41,7 @@ class SqlSource:
         """Take the operator's queries as (URL, SELECT) by the name of the table that they stand for.
 
         A query may use `:month` (text, 2026-10), `:month_start` and `:month_end` (dates: the month's first and
-        last day, both within it).
+        last day, both within it); rows of other months are passed over.
         """
         self._store = store
         self._queries = queries
@@ -78,9 +79,19 @@ def _queried(form: Form, month: ReportMonth, url: str, query: str) -> Iterator[M
         statement = _bound(form.name, query, month)
         with _read_only(make_url(url)).connect() as connection:
             result = connection.execution_options(yield_per=_BATCH).execute(statement)
-            pick = itemgetter(*_positions(form, list(result.keys())))
-            for row in result:
-                yield dict(zip(form.columns, pick(row), strict=True))
+            values_of = itemgetter(*_positions(form, list(result.keys())))
+            for values in result:
+                row = dict(zip(form.columns, values_of(values), strict=True))
+                if "month" not in row or _may_be_of(month, row["month"]):
+                    yield row
+
+
+def _may_be_of(month: ReportMonth, raw: object) -> bool:
+    """Say whether a row is one of the month: the query need not select; what cannot be read is a fault of its row."""
+    try:
+        return columns.month(raw) == month
+    except BadValue:
+        return True
 
 
 def _bound(name: str, query: str, month: ReportMonth) -> TextClause:

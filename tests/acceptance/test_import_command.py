@@ -1,0 +1,149 @@
+"""`report-service import` as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("report-service")
+HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
+    return plain | {
+        "HOME": str(tmp_path),
+        "REPORT_SERVICE_OBELIS__MODE": "mock",
+        "REPORT_SERVICE_STORE__URL": store_url,
+        "REPORT_SERVICE_STORE__AUTO_UPGRADE": "true",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a good file, one with a value that cannot be reported, a bad one and a stranger."""
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    (folder / "provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEVFL;;\nATABC;;\n")
+    (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n2026-10,{HUB},7\n")
+    (folder / "hubs.csv").write_text("hub_id,name,commissioned_on,decommissioned_on\n7,Coswig,1.1.2025,\n")
+    (folder / "points.csv").write_text("point_id,hub\n")
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "import", *map(str, arguments)],
+        env=environment,
+        cwd=environment["HOME"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_good_files_are_stored_and_the_command_succeeds(environment: dict[str, str], folder: Path) -> None:
+    done = run(environment, folder / "provider-groups.csv", folder / "hub-ratings.csv")
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        f"{folder}/provider-groups.csv: 2 rows stored",
+        f"{folder}/hub-ratings.csv: 1 row stored, but not all can be reported as they are (1):",
+        "  line 2: rating = 7: must be 1 to 6 (1 best)",
+    ]
+
+
+def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
+    environment: dict[str, str], folder: Path
+) -> None:
+    done = run(environment, folder)
+
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        f"{folder}/hubs.csv: refused, nothing of its 1 row is stored; what is wrong (2):",
+        f"  line 2: hub_id = 7: must be the UUID that OBELIS assigned, for example {HUB}",
+        "  line 2: commissioned_on = 1.1.2025: must be a date as YYYY-MM-DD, for example 2026-10-01",
+        f"{folder}/points.csv: refused",
+        (f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); column hub_id is missing; "
+        "column evse_id is missing; column commissioned_on is missing; column decommissioned_on is missing"),
+        ("  -> The first line must name the columns, in any order: "
+        "point_id;hub_id;evse_id;commissioned_on;decommissioned_on"),
+        f"{folder}/provider-groups.csv: 2 rows stored",
+        f"{folder}/hub-ratings.csv: 1 row stored, but not all can be reported as they are (1):",
+        "  line 2: rating = 7: must be 1 to 6 (1 best)",
+        f"{folder}/notes.txt: ignored, no table has this name",
+    ]
+
+
+def test_json_has_every_fault_and_the_terminal_the_first_fifty(environment: dict[str, str], folder: Path) -> None:
+    rows = "".join(f"2026-10,{uuid.uuid4()},bad\n" for _ in range(60))
+    (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n{rows}")
+
+    told = run(environment, folder / "hub-ratings.csv")
+    found = json.loads(run(environment, folder, "--json").stdout)
+
+    assert told.stdout.count("must be a number") == 50
+    assert told.stdout.endswith("  ... and 10 more; --json lists all of them\n")
+    hubs, points, groups, ratings = found["files"]
+    assert found["ignored"] == [f"{folder}/notes.txt"]
+    assert [file["stored"] for file in found["files"]] == [False, False, True, False]
+    assert hubs["faults"][1] == {
+        "line": 2,
+        "column": "commissioned_on",
+        "value": "1.1.2025",
+        "rule": "must be a date as YYYY-MM-DD, for example 2026-10-01",
+    }
+    assert "unknown column 'hub'" in points["problem"]
+    assert points["hint"].startswith("The first line must name the columns")
+    assert (groups["table"], groups["rows"], groups["problem"]) == ("provider-groups", 2, None)
+    assert len(ratings["faults"]) == 60
+
+
+def test_a_name_that_no_table_has_stops_the_command_before_anything_is_stored(
+    environment: dict[str, str], folder: Path
+) -> None:
+    done = run(environment, folder / "provider-groups.csv", folder / "notes.txt")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'notes.txt' is not the name of a table's file" in done.stderr
+    assert "provider-groups.csv" in done.stderr
+
+
+def test_a_terminal_sees_a_bar_and_then_the_same_lines(environment: dict[str, str], folder: Path) -> None:
+    rows = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(20_000))
+    (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n{rows}")
+    terminal, its_end = pty.openpty()
+    with subprocess.Popen(
+        [COMMAND, "import", folder / "hub-ratings.csv"],
+        env=environment | {"TERM": "xterm", "COLUMNS": "200"},
+        cwd=environment["HOME"],
+        stdout=its_end,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        os.close(its_end)
+        seen = b""
+        while part := _read(terminal):
+            seen += part
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert b"importing" in seen
+    assert b"MB" in seen
+    assert f"{folder}/hub-ratings.csv: 20,000 rows stored" in seen.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other end is closed
+        return b""

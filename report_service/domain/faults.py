@@ -14,7 +14,7 @@ MUST_BE_GIVEN = "must be given"
 _SHOWN = 60
 
 
-class BadValue(ValueError):  # noqa: N818 - named like the family in `errors`
+class BadValue(ValueError):
     """A single value breaks a rule. Never leaves the domain: it becomes a Fault."""
 
     def __init__(self, rule: str) -> None:

@@ -74,10 +74,14 @@ def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
         f"  line 2: hub_id = 7: must be the UUID that OBELIS assigned, for example {HUB}",
         "  line 2: commissioned_on = 1.1.2025: must be a date as YYYY-MM-DD, for example 2026-10-01",
         f"{folder}/points.csv: refused",
-        (f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); column hub_id is missing; "
-        "column evse_id is missing; column commissioned_on is missing; column decommissioned_on is missing"),
-        ("  -> The first line must name the columns, in any order: "
-        "point_id;hub_id;evse_id;commissioned_on;decommissioned_on"),
+        (
+            f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); column hub_id is missing; "
+            "column evse_id is missing; column commissioned_on is missing; column decommissioned_on is missing"
+        ),
+        (
+            "  -> The first line must name the columns, in any order: "
+            "point_id;hub_id;evse_id;commissioned_on;decommissioned_on"
+        ),
         f"{folder}/provider-groups.csv: 2 rows stored",
         f"{folder}/hub-ratings.csv: 1 row stored, but not all can be reported as they are (1):",
         "  line 2: rating = 7: must be 1 to 6 (1 best)",

@@ -110,25 +110,31 @@ def test_a_good_row_makes_its_report_and_keeps_the_rating_as_given(report: Repor
             Kind.HOTLINE_RATING,
             {"hotline_calls": 0, "fcr_rate": None, "asa_seconds": None, "rating": ""},
             [
-                ("hotline_calls = 0: without calls there is nothing to rate; "
-                "if there is nothing to report, declare it: "
-                "report-service waive 2026-10/hotline_rating --reason ...")
+                (
+                    "hotline_calls = 0: without calls there is nothing to rate; "
+                    "if there is nothing to report, declare it: "
+                    "report-service waive 2026-10/hotline_rating --reason ..."
+                )
             ],
         ),
         (
             Kind.HOTLINE_RATING,
             {"rating": None},
             [
-                ("rating is empty: must be given; if there is nothing to report, declare it: "
-                "report-service waive 2026-10/hotline_rating --reason ...")
+                (
+                    "rating is empty: must be given; if there is nothing to report, declare it: "
+                    "report-service waive 2026-10/hotline_rating --reason ..."
+                )
             ],
         ),
         (
             Kind.NONDISCRIMINATORY_ACCESS,
             {"provider_group": "DE-VF", "cost_ct_per_kwh": "44,5", "contractual_basis": None},
             [
-                ("provider_group = DE-VF: must be 2 letters (country) and 3 letters or digits (provider), "
-                "for example DEVFL"),
+                (
+                    "provider_group = DE-VF: must be 2 letters (country) and 3 letters or digits (provider), "
+                    "for example DEVFL"
+                ),
                 "cost_ct_per_kwh = 44,5: must be whole cents (EUR 0.45 is 45): money is never rounded",
                 "contractual_basis is empty: must be given",
             ],
@@ -160,8 +166,10 @@ def test_a_good_row_makes_its_report_and_keeps_the_rating_as_given(report: Repor
             Kind.POINT_RATING,
             {"rating": " ", "total_complaints": -1},
             [
-                ("rating is empty: must be given; if there is nothing to report, declare it: "
-                f"report-service waive 2026-10/point_rating/{POINT} --reason ..."),
+                (
+                    "rating is empty: must be given; if there is nothing to report, declare it: "
+                    f"report-service waive 2026-10/point_rating/{POINT} --reason ..."
+                ),
                 "total_complaints = -1: must be 0 to 2147483647",
             ],
         ),

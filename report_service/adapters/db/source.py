@@ -87,7 +87,7 @@ def _queried(form: Form, month: ReportMonth, url: str, query: str) -> Iterator[M
 
 
 def _may_be_of(month: ReportMonth, raw: object) -> bool:
-    """Say whether a row is one of the month: the query need not select; what cannot be read is a fault of its row."""
+    """Say whether a row is one of the month; what cannot be read is left to be a fault of its row."""
     try:
         return columns.month(raw) == month
     except BadValue:

@@ -75,7 +75,8 @@ def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
         "  line 2: commissioned_on = 1.1.2025: must be a date as YYYY-MM-DD, for example 2026-10-01",
         f"{folder}/points.csv: refused",
         (
-            f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); column hub_id is missing; "
+            f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); "
+            "column hub_id is missing; "
             "column evse_id is missing; column commissioned_on is missing; column decommissioned_on is missing"
         ),
         (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_GRACE_S = 2
+_GRACE_S = 1
 """How long answers that are still delayed are waited for at the end."""
 
 
@@ -45,19 +45,8 @@ class MockServer:
     def __init__(self, app: MockObelis, *, host: str, port: int) -> None:
         """Listen; port 0 is any free one. Raise UsageError when the address cannot be had."""
         self._app = app
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = _listen(family, host, port)
-        except (OSError, OverflowError) as exc:
-            taken = isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE
-            raise UsageError(
-                f"cannot listen on {host} port {port}: {exc}",
-                hint="Another process listens there: choose another port, or 0 for any free one."
-                if taken
-                else "Choose an address of this machine and a port from 1024 to 65535, or 0 for any free one.",
-            ) from exc
-        shown = f"[{host}]" if family is socket.AF_INET6 else host
-        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._socket = _listen(host, port)
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
             self._answer,
             http=_Breakable,
@@ -118,16 +107,25 @@ class MockServer:
             await send({"type": "http.response.body", "body": sent, "more_body": answer.cut})
         if answer.drop or answer.cut:
             scope["extensions"]["close"]["now"]()
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await receive()  # its end; to return before would be a mistake of the application
 
 
-def _listen(family: int, host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     # Named as TCP, since asyncio turns Nagle's algorithm off only then: 40 ms an answer otherwise.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(512)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(512)
+    except (OSError, OverflowError) as exc:
+        listening.close()
+        taken = isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {exc}",
+            hint="Another process listens there: choose another port, or 0 for any free one."
+            if taken
+            else "Choose an IPv4 address of this machine and a port from 1024 on, or 0 for any free one.",
+        ) from exc
     return listening
 
 

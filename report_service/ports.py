@@ -89,7 +89,10 @@ class ReportApi(Protocol):
         """Return the request for a new token."""
 
     def read_token(self, answer: Answer, *, at: float) -> Token:
-        """Return the token that an answer brings (`at`: monotonic); raise CredentialsRefused if it brings none."""
+        """Return the token that an answer brings (`at`: monotonic).
+
+        Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
+        """
 
     def exchange(self, request: Request, permit: Permit) -> Answer:
         """Send, and return what came back; never raises for what the network does.

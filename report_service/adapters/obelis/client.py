@@ -69,6 +69,7 @@ class HttpReportApi:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self._mine = threading.local()
+        self._lines: set[Line] = set()
         self._watchdog = Watchdog(clock)
 
     def token_request(self, request_id: str) -> Request:
@@ -101,25 +102,29 @@ class HttpReportApi:
             answer = self._read(line.transport.handle_request(outgoing), passage)
         except Withheld as withheld:
             answer = Answer(sent=False, detail=str(withheld))
-        except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as exc:
             answer = Answer(sent=passage.may_have_left(exc), detail=self._why(exc, passage))
         finally:
             self._watchdog.release(line)
         if answer.http_status is None or not answer.complete or line.cut:
-            self._hang_up(line)
+            self._give_up(line)
         return self._without_secrets(answer, request)
 
     def close(self) -> None:
-        """Stop watching over requests; connections end with their threads."""
+        """Close every connection; requests that are under way end as if the network had failed."""
         self._watchdog.close()
+        for line in list(self._lines):
+            line.hang_up()
 
     def _outgoing(self, request: Request, passage: Passage) -> httpx.Request:
         headers = {**self._headers, "x-request-id": request.request_id}
-        url = self._base_url + request.path
         if request.token is None:
             url = self._credentials.token_url
-        else:
+        elif request.path.startswith("/"):
+            url = self._base_url + request.path
             headers["authorization"] = f"Bearer {request.token}"
+        else:  # it could name another host, which the token must not reach
+            raise httpx.InvalidURL("a path begins with /")
         return httpx.Request(
             request.verb,
             url,
@@ -171,15 +176,18 @@ class HttpReportApi:
         return answer if body == answer.body else replace(answer, body=body)
 
     def _line(self) -> Line:
+        """Return the thread's own line."""
         line: Line | None = getattr(self._mine, "line", None)
         if line is None:
             line = self._mine.line = Line(self._transports())
+            self._lines.add(line)
         return line
 
-    def _hang_up(self, line: Line) -> None:
-        """Begin the thread's next request with a new connection: what became of this one is not certain."""
+    def _give_up(self, line: Line) -> None:
+        """Let the thread's next request begin with a new connection: what became of this one is not certain."""
         self._mine.line = None
-        line.transport.close()
+        self._lines.discard(line)
+        line.hang_up()
 
 
 @lru_cache(maxsize=8)
@@ -187,9 +195,9 @@ def _date(text: str) -> datetime | None:
     """Return an HTTP date (UTC); None if it is none."""
     try:
         found = parsedate_to_datetime(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _retry_after_s(text: str | None, now: datetime) -> float | None:

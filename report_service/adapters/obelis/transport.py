@@ -31,7 +31,8 @@ def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) ->
         ssl.create_default_context(cafile=str(ca_file)) if ca_file else httpx.create_ssl_context(trust_env=False)
     )
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-    via = httpx.Proxy(proxy, ssl_context=trusted) if proxy else None
+    to_proxy = trusted if proxy and proxy.lower().startswith("https:") else None  # httpx takes none for http
+    via = httpx.Proxy(proxy, ssl_context=to_proxy) if proxy else None
 
     def make() -> httpx.BaseTransport:
         return httpx.HTTPTransport(verify=trusted, limits=limits, proxy=via, trust_env=False, http2=False)
@@ -46,6 +47,10 @@ class Line:
     transport: httpx.BaseTransport
     socket: socket.socket | None = None
     cut: bool = False  # the request on it took too long
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        self.transport.close()
 
     def cut_off(self) -> None:
         """Let whoever waits for an answer on it find the connection closed."""

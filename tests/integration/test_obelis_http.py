@@ -387,6 +387,23 @@ def test_after_one_that_took_too_long_the_next_one_works(bench: Bench) -> None:
     assert [post(api).http_status for _ in range(3)] == [None, 200, 200]
 
 
+def test_the_connection_that_is_cut_is_the_one_that_is_in_use(bench: Bench) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request():
+            if len(reports.seen) > 1:
+                peer.say(b"HTTP/1.1 200 OK\r\n")
+                drip(peer, b"X-Slow: and slower\r\n")
+            peer.say(OK)
+
+    reports, tokens = bench.server(script), bench.server(answer_all)
+    api = bench.api(reports.url, timeout_s=0.4, token_url=f"{tokens.url}/token")
+    assert post(api).http_status == 200
+    assert api.exchange(api.token_request("id"), allowed).http_status == 200
+    began = time.monotonic()
+    assert post(api).http_status is None
+    assert time.monotonic() - began < 4
+
+
 def test_a_request_that_is_done_is_not_cut_off_later(bench: Bench) -> None:
     """The watchdog, woken at the first request's time, finds another one under way and lets it be."""
 

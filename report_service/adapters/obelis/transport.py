@@ -30,6 +30,7 @@ def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) ->
     trusted = (
         ssl.create_default_context(cafile=str(ca_file)) if ca_file else httpx.create_ssl_context(trust_env=False)
     )
+    # one: a token request to another host closes it, but what the watchdog cuts is sure to be what is in use
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
     to_proxy = trusted if proxy and proxy.lower().startswith("https:") else None  # httpx takes none for http
     via = httpx.Proxy(proxy, ssl_context=to_proxy) if proxy else None

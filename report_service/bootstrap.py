@@ -71,10 +71,12 @@ class Service:
             close()
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, events: Events | None = None) -> Store:
     """Open the store, with this version's tables; raise SchemaOutdated, StoreUnavailable."""
     store = Store(settings.store.url.get_secret_value())
-    schema.require_current(store, auto_upgrade=settings.store.auto_upgrade)
+    revision = schema.require_current(store, auto_upgrade=settings.store.auto_upgrade)
+    if revision is not None and events is not None:
+        events.emit("store.upgraded", revision=revision)
     return store
 
 
@@ -111,7 +113,7 @@ def build(
     """
     clock = clock or SystemClock()
     random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
-    store = open_store(settings)
+    store = open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, clock)
     queries = {name: (source.url.get_secret_value(), source.query) for name, source in settings.sources.items()}

@@ -222,6 +222,7 @@ FIELDS: Mapping[str, Field] = {
         _whole("expires_unix", "when the token ends, Unix seconds"),
         # Import
         _text("table", "which source table"),
+        _text("revision", "the tables' revision"),
         _text("file", "which file"),
         _whole("rows", "how many rows"),
     )
@@ -430,6 +431,7 @@ EVENTS: Mapping[str, Event] = {
         _event("lease.waiting", _INFO, "Another process delivers; this one stands by.", "holder"),
         _event("store.lost", _WARNING, "The database cannot be reached; tried again by itself.", "detail"),
         _event("store.recovered", _INFO, "The database can be reached again.", "", "duration_s"),
+        _event("store.upgraded", _INFO, "The store's tables were brought to this version.", "revision"),
         _event("import.completed", _INFO, "A file was imported whole.", "table rows", "file duration_s"),
         _event(
             "contract.drifted",

@@ -295,6 +295,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """A report that a closed window left undelivered."""
+
+    key: DeliveryKey
+    state: State  # missed or unresolved
+    reason: str
+    path: str
+    payload_sha256: str | None
+    body: bytes | None  # what would have been sent; None: there was nothing to send
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """One run, as the ledger keeps it."""
 
@@ -375,6 +387,9 @@ class Ledger(Protocol):
 
     def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[Standing]:
         """Return the due reports that are not done, and those that drifted, in the order of keys."""
+
+    def undelivered(self, month: ReportMonth) -> list[Undelivered]:
+        """Return the due reports that are missed or unresolved, with what would have been sent, by key."""
 
     def months(self) -> list[ReportMonth]:
         """Return the months that the ledger knows, in order."""

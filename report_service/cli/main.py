@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 import report_service
+from report_service.cli.backfill import backfill
 from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
 from report_service.cli.import_ import import_
@@ -31,6 +32,7 @@ app = typer.Typer(
     "or more time; 4 stopped (credentials, API down, another process delivers); 1 a bug.",
 )
 app.command("run")(run)
+app.command("backfill")(backfill)
 app.command("status")(status)
 app.command("waive")(waive)
 app.command("import")(import_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def run(
     ctx: typer.Context,
+    *,
     month: Annotated[str | None, typer.Option(help="YYYY-MM; by default the previous month.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be sent, and what could not.")
@@ -42,18 +44,18 @@ def run(
     settings, stop = settings_of(ctx), StopSign()
     progress = ProgressEvents(sys.stdout) if is_terminal() and not json else None
     stream, least = (sys.stderr, "warning") if progress else (sys.stderr if json else sys.stdout, None)
-    with logging_to(stream, settings, least=least) as logging, stop.listening():
-        with service_of(settings, logging, events=progress, stop=stop) as service:
-            wanted = month_of(month, service.clock)
-            if dry_run:
-                return _preview(service, wanted, json=json)
-            waits = settings.run.patience_s if patience is None else patience
-            if progress is None:
-                result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
-            else:
-                with progress.showing(service.ledger, wanted):
-                    result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
-            return conclude(service, result, json=json)
+    with (
+        logging_to(stream, settings, least=least) as logging,
+        stop.listening(),
+        service_of(settings, logging, events=progress, stop=stop) as service,
+    ):
+        wanted = month_of(month, service.clock)
+        if dry_run:
+            return _preview(service, wanted, json=json)
+        waits = settings.run.patience_s if patience is None else patience
+        with progress.showing(service.ledger, wanted) if progress else nullcontext():
+            result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
+        return conclude(service, result, json=json)
 
 
 def conclude(service: Service, result: RunResult, *, json: bool) -> int:

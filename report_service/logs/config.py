@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # At info they tell of every request and every job: twice the volume, and nothing that our events do not say. At
 # debug they tell headers.
-QUIET = ("httpx", "httpcore", "apscheduler", "uvicorn.access")
+QUIET = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "alembic")
 
 
 class Logging:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from report_service.adapters.db.engine import Store
     from report_service.domain.planning import Change
-    from report_service.ports import Clock, Ended, Intent, Lease, Standing, Tally
+    from report_service.ports import Clock, Ended, Intent, Lease, Standing, Tally, Undelivered
 
 _D = deliveries.c
 
@@ -341,6 +341,11 @@ class SqlLedger:
         """Return the due reports that are not done, and those that drifted, in the order of keys."""
         with self._store.read() as connection:
             return standings.outstanding(connection, self._scope, month, limit=limit)
+
+    def undelivered(self, month: ReportMonth) -> list[Undelivered]:
+        """Return the due reports that are missed or unresolved, with what would have been sent, by key."""
+        with self._store.read() as connection:
+            return standings.undelivered(connection, self._scope, month)
 
     def months(self) -> list[ReportMonth]:
         """Return the months that the ledger knows, in order."""

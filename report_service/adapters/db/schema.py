@@ -52,11 +52,14 @@ def downgrade(store: Store, *, revision: str) -> None:
         command.downgrade(_config(connection), revision)
 
 
-def require_current(store: Store, *, auto_upgrade: bool) -> None:
-    """Make sure that the tables are this version's; upgrade them if allowed, else raise SchemaOutdated."""
+def require_current(store: Store, *, auto_upgrade: bool) -> str | None:
+    """Make sure that the tables are this version's; upgrade them if allowed, else raise SchemaOutdated.
+
+    Returns the revision that they were upgraded to, None if nothing had to be done.
+    """
     current, head = current_revision(store), head_revision()
     if current == head:
-        return
+        return None
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise SchemaOutdated(
@@ -71,6 +74,7 @@ def require_current(store: Store, *, auto_upgrade: bool) -> None:
             "or set store.auto_upgrade = true to have it done at start.",
         )
     upgrade(store)
+    return head
 
 
 def _one_at_a_time(connection: Connection) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, or_, select
 
-from report_service.adapters.db.tables import attempts, deliveries
-from report_service.domain.delivery import DONE, State
+from report_service.adapters.db.tables import attempts, deliveries, payloads
+from report_service.domain.delivery import DONE, OVER, State
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
-from report_service.ports import Standing, Tally
+from report_service.ports import Standing, Tally, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,41 @@ def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row's type names its co
         unsettled=row.unsettled,
         drift=row.drift,
     )
+
+
+def undelivered(connection: Connection, scope: ColumnElement[bool], month: ReportMonth) -> list[Undelivered]:
+    """Return the due reports that are missed or unresolved, with what would have been sent, by key."""
+    columns = deliveries.c
+    rows = connection.execute(
+        select(
+            columns.kind,
+            columns.subject,
+            columns.state,
+            columns.detail,
+            columns.path,
+            columns.payload_sha256,
+            columns.source_sha256,
+            payloads.c.body,
+        )
+        .outerjoin(payloads, payloads.c.sha256 == columns.payload_sha256)
+        .where(scope, columns.month == str(month), columns.due, columns.state.in_([state.value for state in OVER]))
+        .order_by(KIND_ORDER, columns.subject)
+    )
+    found = []
+    for row in rows:
+        # What was sent stays what it was; what never left counts only as far as the source still says it.
+        usable = row.state == State.UNRESOLVED or row.source_sha256 == row.payload_sha256
+        found.append(
+            Undelivered(
+                key=DeliveryKey(month, Kind(row.kind), row.subject),
+                state=State(row.state),
+                reason=row.detail,
+                path=row.path,
+                payload_sha256=row.payload_sha256 if usable else None,
+                body=row.body.encode() if usable and row.body is not None else None,
+            )
+        )
+    return found
 
 
 def months(connection: Connection, scope: ColumnElement[bool]) -> list[ReportMonth]:

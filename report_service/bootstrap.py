@@ -7,6 +7,7 @@ import random
 import socket
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from report_service.adapters.clock import SystemClock
@@ -21,7 +22,7 @@ from report_service.adapters.obelis.client import HttpReportApi
 from report_service.adapters.obelis.exchanges import ThreadedExchanges
 from report_service.adapters.obelis.in_process import InProcessTransport
 from report_service.adapters.obelis.pacing import EvenPacer
-from report_service.adapters.obelis.transport import http_transports
+from report_service.adapters.obelis.transport import Transports, http_transports
 from report_service.adapters.obelis.wire import Wire
 from report_service.domain.delivery import Retry
 from report_service.domain.forms import WAIVERS
@@ -36,8 +37,6 @@ from report_service.services.reconcile import Reconciler
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-
-    import httpx
 
     from report_service.domain.answers import Answer
     from report_service.ports import Clock, Events, Exchanges, Pacer, ReportApi, Token
@@ -215,11 +214,13 @@ class _LearningApi:
 
 def _api(settings: Settings, clock: Clock, mock: MockObelis | None, random_: random.Random) -> HttpReportApi:
     obelis = settings.obelis
-    proxy = obelis.proxy.get_secret_value() if obelis.proxy else None
-    transports: Callable[[], httpx.BaseTransport] = http_transports(ca_file=obelis.ca_file, proxy=proxy)
+    transports: Transports
     if obelis.mode == "mock":
         handler = mock or MockObelis(clock=clock, routes=routes_of(settings))
-        transports = lambda: InProcessTransport(handler.handle, sleep=clock.sleep)  # noqa: E731
+        transports = partial(InProcessTransport, handler.handle, sleep=clock.sleep)
+    else:
+        proxy = obelis.proxy.get_secret_value() if obelis.proxy else None
+        transports = http_transports(ca_file=obelis.ca_file, proxy=proxy)
     return HttpReportApi(
         base_url=obelis.base_url,
         credentials=ClientCredentials(

@@ -113,7 +113,10 @@ class Obelis(Section):
         default=None, validate_default=True, min_length=1, description="Your id as charge point operator"
     )
     requests_per_minute: int = Field(
-        default=2000, ge=1, le=2000, description="The API's limit, token requests included: 1 to 2000"
+        default=2000,
+        ge=1,
+        le=100_000,
+        description="The API's limit, token requests included; above 2000 only on the authority's word",
     )
     max_in_flight: int = Field(
         default=16, ge=1, le=64, description="Requests that may wait for their answers at once: 1 to 64"

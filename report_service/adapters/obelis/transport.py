@@ -6,13 +6,13 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from report_service.ports import Clock
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 KEEP_ALIVE_S = 50.0
 """How long an unused connection is kept: less than the 60 s after which load balancers usually close theirs."""
 
+Transports = Callable[[], httpx.BaseTransport]
+"""What makes a transport for each worker."""
 
-def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) -> Callable[[], httpx.BaseTransport]:
+
+def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) -> Transports:
     """Return what makes a transport of one connection; all of them share one TLS context.
 
     `ca_file` replaces the usual authorities (certifi's); `proxy` may hold a password. The environment is not

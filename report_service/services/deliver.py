@@ -217,6 +217,8 @@ class Deliverer:
             chosen.append(one)
             if one.delivery is None:  # the token comes first
                 break
+            if not self._queue:  # the ledger would give what is chosen once more: it does not know of it yet
+                break
         return chosen
 
     def _next(self, now: float) -> Chosen | None:

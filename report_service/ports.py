@@ -133,8 +133,11 @@ class Pacer(Protocol):
     def ended(self, request_id: str, at: float) -> None:
         """Note that its answer, or its failure, is in: it cannot arrive any later than this."""
 
-    def throttled(self, at: float, *, retry_after_s: float | None) -> float | None:
-        """Slow down after a 429; return the new rate a minute if this begins a slowing, None within one."""
+    def throttled(self, at: float, *, started: float, retry_after_s: float | None) -> float | None:
+        """Slow down after a 429 that came at `at` to a request that began at `started`.
+
+        Return the new rate a minute if this begins a slowing, None within one.
+        """
 
     def rate_per_minute(self, at: float) -> float:
         """Return the pace as it is now."""

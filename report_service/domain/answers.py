@@ -24,7 +24,7 @@ either the project's own decisions.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -79,7 +79,7 @@ class Answer:
     """What came back for one request; `http_status` is None when nothing usable did."""
 
     http_status: int | None = None
-    body: bytes = b""  # at most the client's cap
+    body: bytes = field(default=b"", repr=False)  # at most the client's cap; a token's is a secret
     sent: bool = True  # False: it failed before a byte of the request left
     detail: str = ""  # why nothing came back, or why the body was cut
     complete: bool = True  # False: the body was cut off, by them or by our cap

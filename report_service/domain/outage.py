@@ -22,7 +22,8 @@ class Outage:
     """What the last answers said of the API; a run begins not knowing, which is one request at a time."""
 
     proven: bool = False  # it answered, since the last time that it was down
-    failures: int = 0  # in a row
+    failures: int = 0  # in a row, of different reports
+    about: int | None = None  # the report that failed last; None: a token request
     probe_at: float = 0.0  # monotonic seconds; before that nothing is sent
 
     @property
@@ -34,12 +35,17 @@ class Outage:
         """Return how many requests may be under way at once."""
         return capacity if self.proven else 1
 
-    def after(self, outcome: Outcome, *, at: float, uniform: Callable[[], float]) -> Outage:
-        """Return what is known after one more answer, or the lack of one."""
+    def after(self, outcome: Outcome, *, about: int | None, at: float, uniform: Callable[[], float]) -> Outage:
+        """Return what is known after one more answer, or the lack of one, to a request for a report.
+
+        One report that fails again and again says nothing of the others: it has its own back-off.
+        """
         if not outcome.api_down:
             return Outage(proven=True)
+        if self.failures and about is not None and about == self.about:
+            return self
         failures = self.failures + 1
         if failures < FAILURES_IN_A_ROW:
-            return replace(self, failures=failures)
+            return replace(self, failures=failures, about=about)
         pause = min(LONGEST_PROBE_S, FIRST_PROBE_S * 2.0 ** min(failures - FAILURES_IN_A_ROW, 30))
-        return Outage(failures=failures, probe_at=at + pause * (0.5 + uniform() / 2))
+        return Outage(failures=failures, about=about, probe_at=at + pause * (0.5 + uniform() / 2))

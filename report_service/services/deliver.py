@@ -58,6 +58,7 @@ RENEW_BEFORE_S = 30.0
 REFUSALS_IN_A_ROW = 20
 """After so many 403s (or redirects, or unknown 4xx) with nothing accepted, the run stops."""
 SKEW_WORTH_SAYING_S = 10.0
+CHECK_ACCESS = "Check obelis.client_id, obelis.cpo_id and obelis.base_url with OBELIS."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ class Deliverer:
     _under_way: dict[str, Delivery | None] = field(default_factory=dict)  # by request id
     _outage: Outage = field(default_factory=Outage)
     _refused: int = 0  # in a row
+    _doubted: bool = False  # the token in use was fetched because the one before was refused, and is not proven
     _progress_at: float = 0.0  # monotonic: when something was last settled
     _stopped_at: float = 0.0
 
@@ -143,7 +145,8 @@ class Deliverer:
                     return self.done
                 chosen = [] if self._stopping() else self._choose()
                 self._renew_lease()
-                self.ledger.record(ended, [one.intent for one in chosen], lease=self.lease)
+                if ended or chosen:
+                    self.ledger.record(ended, [one.intent for one in chosen], lease=self.lease)
             except StoreUnavailable as lost:
                 self._take_back(chosen)
                 self._outlast(lost, ended)
@@ -171,16 +174,21 @@ class Deliverer:
     def _has_more(self) -> bool:
         """Say whether something is due, or will be within patience."""
         now = self.means.clock.monotonic()
-        if self._outage.failures and now - self._progress_at > self.patience_s:
+        if self._outage.down and now - self._progress_at > self.patience_s:
             self._halt(ApiUnavailable(f"the API gave no usable answer for {now - self._progress_at:.0f} s"))
             return False
         if self._peek() is not None:
             return True
-        waiting = self.ledger.waiting(self.window.month)
-        if waiting is None:
-            return False
-        self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
-        return self._look_again_at - self._progress_at <= self.patience_s
+        if self._look_again_at == float("inf"):
+            waiting = self.ledger.waiting(self.window.month)
+            if waiting is None:
+                return False
+            self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
+        if self._look_again_at - self._progress_at <= self.patience_s:
+            return True
+        if self._outage.failures and not self.done.settled:
+            self._halt(ApiUnavailable("the API gave no usable answer to anything"))
+        return False
 
     def _stopping(self) -> bool:
         """Say whether nothing more may be sent; note why when that begins."""
@@ -334,24 +342,28 @@ class Deliverer:
         delivery = self._under_way.pop(request_id)
         clock = self.means.clock
         at = clock.now() - timedelta(seconds=clock.monotonic() - exchanged.ended)
-        self.pacer.ended(request_id, exchanged.ended)
         if answer.server_date is not None:
             self._compare_clocks(answer.server_date, at, exchanged.ended - exchanged.started)
         verdict = judge(answer)
+        if verdict.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and the pacer goes on counting it
+            self.pacer.ended(request_id, exchanged.ended)
         if delivery is None:
             verdict = self._take_token(exchanged, verdict)
-        words = "" if delivery is None and verdict.outcome is Outcome.ACCEPTED else excerpt(answer)
+        brings_token = delivery is None and answer.http_status is not None and answer.http_status < 300
         after = delivery and self._conclude(delivery, exchanged, verdict, at)
-        self._outage = self._outage.after(verdict.outcome, at=exchanged.ended, uniform=self.means.uniform)
+        about = delivery.row if delivery else None
+        self._outage = self._outage.after(
+            verdict.outcome, about=about, at=exchanged.ended, uniform=self.means.uniform
+        )
         if verdict.outcome is Outcome.THROTTLED:
-            self._slow_down(answer.retry_after_s)
+            self._slow_down(exchanged)
         return Ended(
             request_id=request_id,
             ended_at=at,
             duration_s=exchanged.ended - exchanged.started,
             http_status=answer.http_status,
             outcome=verdict.outcome,
-            answer=self.means.redact(words),
+            answer="" if brings_token else self.means.redact(excerpt(answer)),
             delivery=after,
         )
 
@@ -368,8 +380,7 @@ class Deliverer:
             retry_after_s=exchanged.answer.retry_after_s,
             uniform=self.means.uniform,
         )
-        if outcome is Outcome.UNAUTHORIZED:
-            self._doubt_token(delivery, exchanged)
+        self._weigh_token(delivery, exchanged, outcome)
         self.done.accepted += after.state is State.ACCEPTED
         self.done.throttled += outcome is Outcome.THROTTLED
         if outcome.settles:
@@ -398,16 +409,22 @@ class Deliverer:
         if self._refused >= REFUSALS_IN_A_ROW and not self.done.accepted:
             self._halt(PermissionRefused(f"{self._refused} reports in a row were {outcome}, and none accepted"))
 
-    def _doubt_token(self, delivery: Delivery, exchanged: Exchanged) -> None:
-        """After a 401 fetch one new token; a report that gets a second 401 with it stops the run."""
+    def _weigh_token(self, delivery: Delivery, exchanged: Exchanged, outcome: Outcome) -> None:
+        """After a 401 have one new token fetched; a 401 with that one, or again for that report, stops the run."""
         token = self.credentials.token
-        if token is not None and token.value == exchanged.request.token:
-            self.credentials.token = None
-        if delivery.last_outcome is Outcome.UNAUTHORIZED:
-            self.credentials.token = None
-            why = CredentialsRefused("the API refuses a token that was fetched for it a moment ago")
+        if token is None or token.value != exchanged.request.token:
+            return  # it was sent with a token that is given up already
+        if outcome is not Outcome.UNAUTHORIZED:
+            self._doubted = self._doubted and outcome.api_down
+            return
+        self.credentials.token = None
+        if self._doubted or delivery.last_outcome is Outcome.UNAUTHORIZED:
+            why = CredentialsRefused(
+                "the API refuses a token that was fetched for it a moment ago", hint=CHECK_ACCESS
+            )
             self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)
             self._halt(why)
+        self._doubted = True
 
     def _take_token(self, exchanged: Exchanged, verdict: Verdict) -> Verdict:
         """Keep the token that an answer brings; return what the answer was, for the ledger."""
@@ -425,8 +442,9 @@ class Deliverer:
         self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
         return Verdict(outcome=Outcome.ACCEPTED)
 
-    def _slow_down(self, retry_after_s: float | None) -> None:
-        rate = self.pacer.throttled(self.means.clock.monotonic(), retry_after_s=retry_after_s)
+    def _slow_down(self, exchanged: Exchanged) -> None:
+        retry_after_s = exchanged.answer.retry_after_s
+        rate = self.pacer.throttled(exchanged.ended, started=exchanged.started, retry_after_s=retry_after_s)
         if rate is not None:
             self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=retry_after_s)
 

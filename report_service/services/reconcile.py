@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from report_service.services.deliver import Delivered, Means
     from report_service.services.plan import Plan, Planner
 
-LOOK_BACK_S = 90.0
+LOOK_BACK_S = 91.0
 """How far back requests count into the pace: a minute, and the time that one may take."""
 
 

@@ -35,6 +35,7 @@ events: .venv/.dev ## generate the log contract's schema and table from events.p
 lock: .venv/.dev ## pin the dependencies anew (needs uv on the PATH)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
+	printf '%s\n' editables hatchling | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header -c tests/requirements.lock - -o requirements.build.lock
 
 clean: ## remove what the targets above made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -45,9 +46,9 @@ clean: ## remove what the targets above made
 	$(PYTHON) -m venv .venv
 
 # The editable install is built without isolation, so that the locked hatchling is the one that runs.
-.venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --require-hashes -r requirements.lock
-	$(PIP) install --quiet --no-deps --editable .
+.venv/.runtime: requirements.lock requirements.build.lock pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --require-hashes -r requirements.lock -r requirements.build.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: tests/requirements.lock pyproject.toml | .venv/bin/python

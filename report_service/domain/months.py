@@ -14,7 +14,7 @@ from report_service.errors import BadInput, WindowClosed, WindowNotOpen
 BERLIN = ZoneInfo("Europe/Berlin")
 """The authority's zone; whether it counts months in it or in UTC is nowhere stated, so both must agree."""
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,9 +26,9 @@ class ReportMonth:
 
     @classmethod
     def parse(cls, text: str) -> ReportMonth:
-        """Read `YYYY-MM`; raise BadInput for anything else."""
+        """Read `YYYY-MM`, of this century; raise BadInput for anything else."""
         found = _MONTH.fullmatch(text.strip())
-        if not found or found[1] == "0000":
+        if not found:
             raise BadInput(f"{text!r} is not a month", hint="Write a month as YYYY-MM, for example 2026-10.")
         return cls(int(found[1]), int(found[2]))
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.months import ReportMonth
+from report_service.errors import BadInput
+
+MONTH = ReportMonth(2026, 10)
+HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+
+KEYS = {
+    "2026-10/hotline_rating": DeliveryKey(MONTH, Kind.HOTLINE_RATING),
+    "2026-10/nondiscriminatory_access/DEVFL": DeliveryKey(MONTH, Kind.NONDISCRIMINATORY_ACCESS, "DEVFL"),
+    f"2026-10/hub_rating/{HUB}": DeliveryKey(MONTH, Kind.HUB_RATING, HUB),
+    f"2026-10/ad_hoc_tariff/{HUB}": DeliveryKey(MONTH, Kind.AD_HOC_TARIFF, HUB),
+    f"2026-10/point_rating/{HUB}": DeliveryKey(MONTH, Kind.POINT_RATING, HUB),
+}
+
+
+@pytest.mark.parametrize(("text", "key"), KEYS.items())
+def test_a_key_has_the_text_form_of_the_design(text: str, key: DeliveryKey) -> None:
+    assert str(key) == text
+    assert DeliveryKey.parse(f" {text}\n") == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-10",
+        "2026-10/",
+        "hub_rating",
+        f"hub_rating/{HUB}",
+        "2026-10/hub_rating",  # a hub's report without the hub
+        "2026-10/hub_rating/",
+        "2026-10/hotline_rating/x",  # the hotline has no subject
+        f"2026-10/hub_ratings/{HUB}",
+        f"2026-10/HUB_RATING/{HUB}",
+        f"2026-13/hub_rating/{HUB}",
+        f"/hub_rating/{HUB}",
+    ],
+)
+def test_what_is_no_key_is_refused_with_the_form_to_use(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        DeliveryKey.parse(text)
+    assert refused.value.hint is not None
+
+
+def test_the_refusal_of_a_key_names_the_kinds() -> None:
+    with pytest.raises(BadInput, match="'2026-10/rating/x' is not the key of a report") as refused:
+        DeliveryKey.parse("2026-10/rating/x")
+    assert all(kind.value in str(refused.value.hint) for kind in Kind)
+
+
+def test_hotline_and_hubs_are_sent_before_points() -> None:
+    assert sorted(Kind, key=lambda kind: kind.rank) == [
+        Kind.HOTLINE_RATING,
+        Kind.NONDISCRIMINATORY_ACCESS,
+        Kind.HUB_RATING,
+        Kind.AD_HOC_TARIFF,
+        Kind.POINT_RATING,
+    ]
+    assert [kind.rank for kind in Kind] == [0, 1, 2, 3, 4]
+
+
+@given(st.text())
+def test_whatever_is_read_as_a_key_is_written_as_it_was(text: str) -> None:
+    try:
+        key = DeliveryKey.parse(f"2026-10/{text}")
+    except BadInput:
+        return
+    assert str(key) == f"2026-10/{text}".strip()

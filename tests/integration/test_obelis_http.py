@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+import trustme
 
 from report_service.adapters.clock import SystemClock
 from report_service.adapters.obelis.auth import ClientCredentials
@@ -22,7 +23,16 @@ from report_service.adapters.obelis.transport import http_transports
 from report_service.domain.answers import Answer, Outcome, judge
 from report_service.ports import Request
 
-CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"
+AUTHORITY = trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "authority.pem"
+    AUTHORITY.cert_pem.write_to_path(str(path))
+    return path
+
+
 TOKEN = "tok.en-1234567890"
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":{}}'
 
@@ -79,7 +89,7 @@ class Server:
         self._tls: ssl.SSLContext | None = None
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(CERTIFICATE)
+            AUTHORITY.issue_cert("localhost").configure_cert(self._tls)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
@@ -363,10 +373,10 @@ def drip(peer: Peer, text: bytes) -> None:
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize(("script", "status"), [(silence, None), (drip_head, None), (drip_body, 200)])
 def test_no_answer_is_waited_for_beyond_its_time(
-    bench: Bench, script: Script, status: int | None, tls: bool
+    bench: Bench, ca_file: Path, script: Script, status: int | None, tls: bool
 ) -> None:
     server = bench.server(script, tls=tls)
-    api = bench.api(server.url, timeout_s=0.4, ca_file=CERTIFICATE)
+    api = bench.api(server.url, timeout_s=0.4, ca_file=ca_file)
     began = time.monotonic()
     answer = post(api)
     assert 0.3 < time.monotonic() - began < 4
@@ -440,9 +450,9 @@ def test_permission_is_asked_again_when_the_connection_stands(bench: Bench) -> N
 # --- TLS
 
 
-def test_a_certificate_of_the_named_authorities_is_trusted(bench: Bench) -> None:
+def test_a_certificate_of_the_named_authorities_is_trusted(bench: Bench, ca_file: Path) -> None:
     server = bench.server(answer_all, tls=True)
-    api = bench.api(server.url, ca_file=CERTIFICATE)
+    api = bench.api(server.url, ca_file=ca_file)
     assert [post(api).http_status for _ in range(2)] == [200, 200]
     assert server.connections == 1
 
@@ -455,9 +465,9 @@ def test_an_unknown_certificate_ends_before_anything_is_sent(bench: Bench) -> No
     assert server.seen == []
 
 
-def test_a_certificate_for_another_host_ends_before_anything_is_sent(bench: Bench) -> None:
+def test_a_certificate_for_another_host_ends_before_anything_is_sent(bench: Bench, ca_file: Path) -> None:
     server = bench.server(answer_all, tls=True)
-    answer = post(bench.api(f"https://127.0.0.1:{server.port}", ca_file=CERTIFICATE))
+    answer = post(bench.api(f"https://127.0.0.1:{server.port}", ca_file=ca_file))
     assert judge(answer).outcome is Outcome.NOT_SENT
     assert server.seen == []
 
@@ -494,11 +504,11 @@ def tunnel_to(server: Server) -> Script:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_report_passes_a_proxy_unread(bench: Bench, tls: bool) -> None:
+def test_a_report_passes_a_proxy_unread(bench: Bench, ca_file: Path, tls: bool) -> None:
     server = bench.server(answer_all, tls=True)
     proxy = bench.server(tunnel_to(server), tls=tls)
     url = proxy.url.replace("://", "://user:pass-word@")
-    api = bench.api(server.url, ca_file=CERTIFICATE, proxy=url)
+    api = bench.api(server.url, ca_file=ca_file, proxy=url)
     assert [post(api).http_status for _ in range(2)] == [200, 200]
     assert len(proxy.seen) == 1
     assert proxy.seen[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.1".encode())
@@ -523,7 +533,7 @@ def test_a_proxy_that_does_not_connect_leaves_the_request_unsent(bench: Bench, s
     assert len(proxy.seen) == 1
 
 
-def test_after_a_failed_handshake_beyond_a_proxy_the_thread_can_send_again(bench: Bench) -> None:
+def test_after_a_failed_handshake_beyond_a_proxy_the_thread_can_send_again(bench: Bench, ca_file: Path) -> None:
     plain, server = bench.server(lambda peer: peer.say(b"no TLS here\r\n")), bench.server(answer_all, tls=True)
     scripts = iter([tunnel_to(plain), tunnel_to(server)])
 
@@ -531,5 +541,5 @@ def test_after_a_failed_handshake_beyond_a_proxy_the_thread_can_send_again(bench
         next(scripts)(peer)
 
     proxy = bench.server(script)
-    api = bench.api("https://localhost:1", ca_file=CERTIFICATE, proxy=f"http://127.0.0.1:{proxy.port}")
+    api = bench.api("https://localhost:1", ca_file=ca_file, proxy=f"http://127.0.0.1:{proxy.port}")
     assert [judge(post(api)).outcome, post(api).http_status] == [Outcome.NOT_SENT, 200]

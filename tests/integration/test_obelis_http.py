@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pytest
 import trustme
@@ -22,6 +21,9 @@ from report_service.adapters.obelis.client import BODY_LIMIT, HttpReportApi
 from report_service.adapters.obelis.transport import http_transports
 from report_service.domain.answers import Answer, Outcome, judge
 from report_service.ports import Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AUTHORITY = trustme.CA()
 

@@ -2,7 +2,7 @@
 
 | status      | envelope                                   | outcome      | for the report                      |
 |-------------|--------------------------------------------|--------------|-------------------------------------|
-| 2xx         | statusCode 2xx, or none but `data`; 1000   | ACCEPTED     | accepted                            |
+| 2xx         | statusCode 2xx; 1000; no code but `data`   | ACCEPTED     | accepted                            |
 | 2xx         | statusCode 4xx, 5xx; 2000-2999; 3000-3999  | as that code | a 200 that says no is a no          |
 | 2xx         | none of these, no JSON, cut off            | UNREADABLE   | unknown end: same bytes again       |
 | 400         | any; a more exact code in it wins          | REJECTED     | a person must change the data       |
@@ -24,16 +24,25 @@ either the project's own decisions.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from report_service.domain.faults import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DETAIL_LIMIT = 400
 """The most characters of the API's words that are kept as a reason."""
+ID_LIMIT = 200
+"""The longest text that is taken for an id."""
+DEPTH_LIMIT = 20
+"""Answers are nested four deep; one that is nested deeper than this is not read, and exhausts no stack."""
+
+_CODE = re.compile(r"[1-9]\d{2,3}", re.ASCII)
 
 
 class Outcome(StrEnum):
@@ -123,15 +132,16 @@ def judge(answer: Answer) -> Verdict:
     envelope = _envelope(answer)
     outcome = _by_status(answer.http_status)
     if outcome is Outcome.ACCEPTED:
-        outcome = _by_envelope(envelope) if envelope is not None else Outcome.UNREADABLE
-    elif outcome is Outcome.REJECTED and envelope is not None:
+        outcome = _by_envelope(envelope)
+    elif outcome is Outcome.REJECTED:
         exact = _by_envelope(envelope)
-        outcome = exact if exact not in {Outcome.ACCEPTED, Outcome.UNREADABLE} else outcome
-    data = (envelope or {}).get("data")
-    if outcome is not Outcome.ACCEPTED or not isinstance(data, dict):
+        outcome = outcome if exact in {Outcome.ACCEPTED, Outcome.UNREADABLE} else exact
+    if outcome is not Outcome.ACCEPTED:
         return Verdict(outcome=outcome, detail=_words(answer, envelope))
-    identity = data.get("id")
-    return Verdict(outcome=outcome, obelis_id=identity if isinstance(identity, str) else None, echo=data)
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        return Verdict(outcome=outcome)
+    return Verdict(outcome=outcome, obelis_id=_identity(data.get("id")), echo=data)
 
 
 def excerpt(answer: Answer) -> str:
@@ -147,74 +157,94 @@ def _by_status(status: int) -> Outcome:
 
 
 def _by_envelope(envelope: Mapping[str, object]) -> Outcome:
-    """Return what the codes in a readable body say; with two that differ, the no wins."""
+    """Return what the codes in a body say; with two that differ, the no wins."""
     said = []
-    if "status_code" in envelope:
+    if envelope.get("status_code") is not None:
         code = _whole(envelope["status_code"])
-        said.append(BY_OCPI_CODE.get(code) or {2: Outcome.REJECTED, 3: Outcome.SERVER_ERROR}.get(code // 1000))
-    if "statusCode" in envelope:
+        by_thousand = {2: Outcome.REJECTED, 3: Outcome.SERVER_ERROR}.get(code // 1000, Outcome.UNREADABLE)
+        said.append(BY_OCPI_CODE.get(code, by_thousand))
+    if envelope.get("statusCode") is not None:
         code = _whole(envelope["statusCode"])
-        said.append(_by_status(code) if 200 <= code < 600 else None)
-    if not said and isinstance(envelope.get("data"), dict):
+        said.append(_by_status(code) if code // 100 in {2, 4, 5} else Outcome.UNREADABLE)
+    if not said and envelope.get("data") and isinstance(envelope["data"], dict):
         return Outcome.ACCEPTED
-    if not said or None in said:
-        return Outcome.UNREADABLE
-    return next((one for one in said if one and one is not Outcome.ACCEPTED), Outcome.ACCEPTED)
+    return next((no for no in said if no is not Outcome.ACCEPTED), said[0] if said else Outcome.UNREADABLE)
 
 
-def _envelope(answer: Answer) -> dict[str, object] | None:
+def _envelope(answer: Answer) -> Mapping[str, object]:
+    """Return the body's object; an empty one, which says nothing, for a body that cannot be understood."""
     if not answer.complete:
-        return None
+        return {}
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) and _is_shallow(found, DEPTH_LIMIT) else {}
+
+
+def _is_shallow(value: object, depth: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(_is_shallow(one, depth - 1) for one in inner)
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return 0
-    return int(value) if isinstance(value, int) or (value.isascii() and value.isdigit()) else 0
+    """Return a code, as a number or in digits; 0, which means nothing, for anything else."""
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _words(answer: Answer, envelope: Mapping[str, object] | None) -> str:
+def _identity(value: object) -> str | None:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return text if 0 < len(text) <= ID_LIMIT and text.isprintable() else None
+
+
+def _words(answer: Answer, envelope: Mapping[str, object]) -> str:
     """Return the API's own reason: its message and, in 0.9's form, each field that it objects to."""
-    if envelope is None:
-        return _cap(answer.detail or answer.body.decode("utf-8", "replace"))
     words = [str(envelope.get("message") or envelope.get("status_message") or "")]
     data = envelope.get("data")
     for fault in data if isinstance(data, list) else []:
         if isinstance(fault, dict):
             field, value, why = (fault.get(name) for name in ("fieldName", "invalidValue", "message"))
             words.append(f"{field} = {value!r}: {why}")
-    return _cap("; ".join(word for word in words if word) or answer.body.decode("utf-8", "replace"))
+    said = "; ".join(word for word in words if word)
+    return _cap(said or answer.detail or answer.body.decode("utf-8", "replace"))
 
 
 def _cap(text: str) -> str:
-    text = " ".join(text.replace("\x00", "").split())
-    return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 1] + "…"
+    """Return text on one line, short, and fit for any store and any terminal."""
+    words = " ".join(text[: 2 * DETAIL_LIMIT].split())
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    whole = len(words) <= DETAIL_LIMIT and len(text) <= 2 * DETAIL_LIMIT
+    return words if whole else words[: DETAIL_LIMIT - 1] + "…"
 
 
 def echo_differences(sent: bytes, echo: Mapping[str, object]) -> list[str]:
-    """Name each field that OBELIS echoed otherwise than it was sent; fields that it left out do not count."""
+    """Name each field that OBELIS echoed otherwise than it was sent; what it left out or added does not count."""
     body: dict[str, object] = json.loads(sent)
     return [
-        f"{name}: sent {value!r}, stored {echo[name]!r}"
+        f"{name}: sent {shown(repr(value))}, stored {shown(repr(echo[name]))}"
         for name, value in body.items()
-        if name in echo and _canonical(value) != _canonical(echo[name])
+        if name in echo and not _agree(value, echo[name])
     ]
 
 
-def _canonical(value: object) -> object:
-    """Return a form in which equal values are equal: instants, numbers, and lists as sets."""
-    if isinstance(value, dict):
-        return frozenset((key, _canonical(item)) for key, item in value.items())
-    if isinstance(value, list):
-        return frozenset(_canonical(item) for item in value)
-    if isinstance(value, str) and "T" in value:
-        try:
-            return datetime.fromisoformat(value).timestamp()
-        except ValueError:
-            return value
-    return value
+def _agree(sent: object, stored: object) -> bool:
+    """Say whether two values mean the same: numbers, instants, and lists as sets."""
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        return all(name not in stored or _agree(value, stored[name]) for name, value in sent.items())
+    if isinstance(sent, list) and isinstance(stored, list):
+        return len(sent) == len(stored) and all(any(_agree(one, other) for other in stored) for one in sent)
+    if isinstance(sent, str) and isinstance(stored, str):
+        return sent == stored or _instant(sent) == _instant(stored) is not None
+    return sent == stored and isinstance(sent, bool) == isinstance(stored, bool)
+
+
+def _instant(text: str) -> datetime | None:
+    """Return the instant that a text names, in UTC if it names no zone; None if it names none."""
+    try:
+        found = datetime.fromisoformat(text) if "T" in text else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)

@@ -318,7 +318,7 @@ class RunRecord:
     started_by: str
     started_at: datetime
     ended_at: datetime | None = None
-    result: str | None = None  # completed, failed, halted; None while it runs, or after a kill
+    result: str | None = None  # completed, failed, halted, interrupted; None while it runs, or after a kill
     detail: str = ""
 
 
@@ -384,6 +384,9 @@ class Ledger(Protocol):
     def release(self, lease: Lease) -> None:
         """Let another have it at once; nothing happens if it is lost already."""
 
+    def holder(self) -> str | None:
+        """Return who holds the lease, or held it last; None: nobody did yet."""
+
     # looking
     def tally(self, month: ReportMonth) -> Tally:
         """Count the due reports of a month."""
@@ -396,6 +399,12 @@ class Ledger(Protocol):
 
     def months(self) -> list[ReportMonth]:
         """Return the months that the ledger knows, in order."""
+
+    def last_completed(self) -> tuple[ReportMonth, datetime] | None:
+        """Return the latest month with every due report delivered, and when the last of them changed.
+
+        Looks back two years; None: there is none.
+        """
 
     def begin_run(self, run: RunRecord, *, instance: str) -> None:
         """Record that a run began."""

@@ -94,11 +94,13 @@ class Reconciler:
                 instance=self.instance,
             )
             self._under_lease(lease, run, result, events, patience_s=patience_s, send=send)
-            outcome = "halted" if result.error else "completed"
+            cut_off = result.delivered is not None and result.delivered.stopped and self.means.stop()
+            outcome = "halted" if result.error else "interrupted" if cut_off else "completed"
         except LeaseHeld:  # another process runs; this one did not begin
             raise
         except ReportServiceError as exc:
             result.error = exc
+            outcome = "interrupted" if isinstance(exc, StoreUnavailable) else "failed"
         except Exception as exc:
             self._finish(run, result, events, "failed", crash=exc)
             raise
@@ -114,15 +116,15 @@ class Reconciler:
             if not isinstance(taken, str):
                 events.emit("lease.acquired", holder=self.instance)
                 return taken
+            if not waiting:
+                events.emit("lease.waiting", holder=taken)
+                waiting = True
             if clock.monotonic() - began >= patience_s or self.means.stop():
                 raise LeaseHeld(
                     f"{taken} delivers to {self.ledger.endpoint} at present",
                     hint="One process delivers at a time. Try again when it is done, or with more --patience; "
                     "the lease of a dead process ends by itself within a minute.",
                 )
-            if not waiting:
-                events.emit("lease.waiting", holder=taken)
-                waiting = True
             clock.sleep(SLICE_S)
 
     def _under_lease(
@@ -135,11 +137,18 @@ class Reconciler:
             self.ledger.begin_run(run, instance=self.instance)
             self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=lease)
             closed = window.has_closed(clock.now())
+            if not closed and (before is None or before.started_at < window.opens):
+                events.emit(
+                    "window.opened",
+                    month=str(month),
+                    window_opens_unix=int(window.first_send.timestamp()),
+                    window_closes_unix=int(window.last_send.timestamp()),
+                )
             try:
                 result.plan = self.planner(events).plan(month, lease=lease, closed=closed)
             finally:
                 if closed:
-                    self._close(run, events, lease, first=before is None or before.started_at < window.closes)
+                    self._close(run, events, lease, first=not _closed_by(before, window))
             if send and not closed:
                 deliverer = self._deliverer(lease, run, events, window, patience_s)
                 result.delivered = deliverer.run()
@@ -261,6 +270,12 @@ def counts_of(tally: Tally) -> dict[str, object]:
     """Return a month's counts as the log has them."""
     states = {state.value: tally.count([state]) for state in State}
     return {"expected": tally.expected, "delivered": tally.count(DONE), "drifted": tally.drifted, **states}
+
+
+def _closed_by(before: RunRecord | None, window: SubmissionWindow) -> bool:
+    """Say whether a run said how the month ended; one that was cut off may not have."""
+    cut_off = before is None or before.result in {None, "interrupted"}
+    return before is not None and before.started_at >= window.closes and not cut_off
 
 
 def _snake(name: str) -> str:

@@ -46,9 +46,7 @@ class LeaseTable:
             .returning(leases.c.fence)
         ).scalar_one_or_none()
         if fence is None:
-            current: str | None = connection.execute(
-                select(leases.c.holder).where(leases.c.endpoint == self._endpoint)
-            ).scalar_one_or_none()
+            current = self.holder(connection)
             if current is not None:
                 return current
             first = {"endpoint": self._endpoint, "holder": holder, "fence": 1, "expires_at": self._end(connection)}
@@ -59,6 +57,13 @@ class LeaseTable:
                 return self.acquire(connection, holder, at=at)
             fence = 1
         return Lease(endpoint=self._endpoint, holder=holder, fence=fence, valid_until=at + TTL_S - MARGIN_S)
+
+    def holder(self, connection: Connection) -> str | None:
+        """Return who holds it, or held it last; None: nobody did yet."""
+        held: str | None = connection.execute(
+            select(leases.c.holder).where(leases.c.endpoint == self._endpoint)
+        ).scalar_one_or_none()
+        return held
 
     def renew(self, connection: Connection, lease: Lease, *, at: float) -> Lease:
         """Put the end off; raise LeaseLost if a newer holder is there."""

@@ -330,6 +330,11 @@ class SqlLedger:
         with self._store.write() as connection:
             self._lease.release(connection, lease)
 
+    def holder(self) -> str | None:
+        """Return who holds the lease, or held it last; None: nobody did yet."""
+        with self._store.read() as connection:
+            return self._lease.holder(connection)
+
     # --- looking
 
     def tally(self, month: ReportMonth) -> Tally:
@@ -351,6 +356,11 @@ class SqlLedger:
         """Return the months that the ledger knows, in order."""
         with self._store.read() as connection:
             return standings.months(connection, self._scope)
+
+    def last_completed(self) -> tuple[ReportMonth, datetime] | None:
+        """Return the latest month with every due report delivered, and when the last of them changed."""
+        with self._store.read() as connection:
+            return standings.last_completed(connection, self._scope)
 
     def begin_run(self, run: RunRecord, *, instance: str) -> None:
         """Record that a run began."""

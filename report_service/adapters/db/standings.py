@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import DONE, OVER, State
@@ -14,6 +14,7 @@ from report_service.ports import Standing, Tally, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
     from sqlalchemy import ColumnElement, Connection
@@ -124,6 +125,27 @@ def months(connection: Connection, scope: ColumnElement[bool]) -> list[ReportMon
     """Return the months that the ledger knows, in order."""
     found = connection.execute(select(deliveries.c.month).where(scope).distinct().order_by(deliveries.c.month))
     return [ReportMonth.parse(month) for month in found.scalars()]
+
+
+def last_completed(connection: Connection, scope: ColumnElement[bool]) -> tuple[ReportMonth, datetime] | None:
+    """Return the latest month with every due report delivered, and when the last of them changed.
+
+    Goes back month by month for two years: a whole history would be read anew at each heartbeat.
+    """
+    columns = deliveries.c
+    undone = func.count().filter(columns.state.not_in([state.value for state in DONE]))
+    before = None
+    for _ in range(24):
+        earlier = scope if before is None else and_(scope, columns.month < before)
+        month = connection.execute(select(func.max(columns.month)).where(earlier, columns.due)).scalar_one()
+        if month is None:
+            return None
+        of_month = select(undone, func.max(columns.updated_at)).where(scope, columns.month == month, columns.due)
+        left, at = connection.execute(of_month).one()
+        if not left:
+            return ReportMonth.parse(month), at
+        before = month
+    return None
 
 
 def durations(connection: Connection, *, limit: int = 10_000) -> list[float]:

@@ -30,9 +30,10 @@ from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.routes import Routes
 from report_service.mock_api.app import MockObelis
-from report_service.services.deliver import Credentials, Means
+from report_service.services.means import Means
 from report_service.services.plan import Planner
 from report_service.services.reconcile import Reconciler
+from report_service.services.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +147,7 @@ def build(
         planner=planner,
         means=means,
         events=events,
-        credentials=Credentials(),
+        session=Session(),
         instance=ledger.instance,
         window_guard_s=obelis.window_guard_s,
     )

@@ -10,93 +10,37 @@ One coordinator (the caller's thread) owns the ledger; workers only exchange byt
 So an intent is durable before its request leaves, and an outcome before anybody is told of it. A kill before
 2 leaves nothing sent and nothing recorded; after 2, a report in flight, whose end is then unknown: whoever
 delivers next sends the same bytes again, and the API's answer settles it.
+
+The ledger is read (`due`) only when everything chosen has been recorded: it would give the same report twice.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from report_service.domain.answers import Outcome, Verdict, echo_differences, excerpt, judge
-from report_service.domain.delivery import Delivery, Retry, State, conclude
-from report_service.domain.outage import Outage
-from report_service.errors import (
-    ApiUnavailable,
-    CredentialsRefused,
-    LeaseLost,
-    PermissionRefused,
-    Stopped,
-    StoreUnavailable,
-)
-from report_service.ports import Ended, Intent, Request
+from report_service.domain.delivery import Delivery, State
+from report_service.domain.outage import FAILURES_IN_A_ROW
+from report_service.errors import ApiUnavailable, LeaseLost, StoreUnavailable
+from report_service.ports import Intent, Request
 from report_service.services.announce import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from report_service.domain.months import SubmissionWindow
-    from report_service.ports import (
-        Clock,
-        Events,
-        Exchanged,
-        Exchanges,
-        Lease,
-        Ledger,
-        Pacer,
-        ReportApi,
-        Token,
-    )
+    from report_service.ports import Ended, Events, Ledger
+    from report_service.services.hear import Delivered, Hearing
+    from report_service.services.means import Means
+    from report_service.services.tenure import Tenure
 
 PAGE = 500
 """How many due reports are read from the ledger at once."""
 SLICE_S = 0.5
 """The longest wait in one piece: a request to stop is noticed within it."""
-RENEW_BEFORE_S = 30.0
-"""A lease is renewed when it has less than this left."""
-REFUSALS_IN_A_ROW = 20
-"""After so many 403s (or redirects, or unknown 4xx) with nothing accepted, the run stops."""
-SKEW_WORTH_SAYING_S = 10.0
-CHECK_ACCESS = "Check obelis.client_id, obelis.cpo_id and obelis.base_url with OBELIS."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What delivering takes from outside: one set a process."""
-
-    api: ReportApi
-    exchanges: Exchanges
-    new_pacer: Callable[[], Pacer]  # one a run, told what the ledger knows of the last minute
-    clock: Clock
-    retry: Retry
-    uniform: Callable[[], float]  # random, 0..1
-    new_id: Callable[[], str]  # UUIDs
-    redact: Callable[[str], str]  # takes secrets out of what the API says
-    timeout_s: float
-    stop: Callable[[], str | None]  # why the process is asked to end, if it is
-    grace_s: float  # how long it then waits for what is in flight
-
-
-@dataclass(slots=True, kw_only=True)
-class Delivered:
-    """What a run did, counted as it goes."""
-
-    sent: int = 0  # requests for reports, token requests not counted
-    settled: int = 0  # accepted, rejected, or a conflict
-    accepted: int = 0
-    failed: int = 0  # put off
-    throttled: int = 0
-    skew_s: float = 0.0  # the API's clock less ours; 0 as long as its Date agrees within its precision
-    stopped: str | None = None  # why it sent no more before there was nothing left to send
-    halted: Stopped | None = None  # why it could not go on
-
-
-@dataclass(slots=True, kw_only=True)
-class Credentials:
-    """The token in use; kept from run to run."""
-
-    token: Token | None = None
+NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,48 +58,45 @@ class Deliverer:
     ledger: Ledger
     means: Means
     events: Events
-    credentials: Credentials
     window: SubmissionWindow
     run_id: str
     patience_s: float
-    lease: Lease
-    pacer: Pacer
-    done: Delivered = field(default_factory=Delivered)
+    tenure: Tenure
+    hearing: Hearing
     _queue: deque[Delivery] = field(default_factory=deque)
     _look_again_at: float = 0.0  # monotonic: from then on the ledger may have more that is due
     _under_way: dict[str, Delivery | None] = field(default_factory=dict)  # by request id
-    _outage: Outage = field(default_factory=Outage)
-    _refused: int = 0  # in a row
-    _doubted: bool = False  # the token in use was fetched because the one before was refused, and is not proven
-    _progress_at: float = 0.0  # monotonic: when something was last settled
-    _stopped_at: float = 0.0
+    _stopped_at: float = 0.0  # monotonic, as is the next
+    _store_lost_at: float | None = None
 
-    def run(self) -> Delivered:
+    @property
+    def done(self) -> Delivered:
+        """Return what was done so far."""
+        return self.hearing.done
+
+    def run(self) -> None:
         """Deliver until nothing is due, patience ends, the window closes, or the run is stopped or halted.
 
         Raises StoreUnavailable if the store stays away; `halted` says what else kept it from going on. What
         is in flight when grace ends is left so, which is the truth.
         """
-        self._progress_at = self.means.clock.monotonic()
         ended: list[Ended] = []
         while True:
-            chosen: list[Chosen] = []
             try:
+                if self._store_lost_at is not None:
+                    ended = self._resume(ended)
                 if not self._goes_on(ended):
-                    return self.done
-                chosen = [] if self._stopping() else self._choose()
-                self._renew_lease()
+                    return
+                chosen = self._choose()
                 if ended or chosen:
-                    self.ledger.record(ended, [one.intent for one in chosen], lease=self.lease)
+                    self.ledger.record(ended, [one.intent for one in chosen], lease=self.tenure.lease)
+                self.tenure.keep()
             except StoreUnavailable as lost:
-                self._take_back(chosen)
-                self._outlast(lost, ended)
-                ended = []
+                ended += self._outlast(lost)
                 continue
             except LeaseLost as lost:
-                self.events.emit("lease.lost", holder=self.lease.holder, detail=lost.message)
-                self.done.halted = lost
-                return self.done
+                self._give_way(lost, ended)
+                chosen, ended = [], []
             self._let_go(chosen)
             self._tell(ended)
             ended = self._collect(self._wait_s())
@@ -164,30 +105,30 @@ class Deliverer:
 
     def _goes_on(self, ended: Sequence[Ended]) -> bool:
         """Say whether anything is left to record, to await, or to send within patience."""
-        stopping = self._stopping()
         if ended:
             return True
         if self._under_way:
-            return not (stopping and self._grace_is_over())
-        return not stopping and self._has_more()
+            return not self._grace_is_over()
+        return not self._stopping() and self._has_more()
 
     def _has_more(self) -> bool:
         """Say whether something is due, or will be within patience."""
         now = self.means.clock.monotonic()
-        if self._outage.down and now - self._progress_at > self.patience_s:
-            self._halt(ApiUnavailable(f"the API gave no usable answer for {now - self._progress_at:.0f} s"))
+        idle_s = now - self.hearing.settled_at
+        self._refill()
+        if self._queue:
+            if idle_s > self.patience_s and self.hearing.in_vain >= FAILURES_IN_A_ROW:
+                self.done.halt(ApiUnavailable(f"the API gave no usable answer for {idle_s:.0f} s"))
+            return self.done.halted is None
+        waiting = self.ledger.waiting(self.window.month)
+        if waiting is None:
             return False
-        if self._peek() is not None:
+        self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
+        if self._look_again_at - self.hearing.settled_at <= self.patience_s:
             return True
-        if self._look_again_at == float("inf"):
-            waiting = self.ledger.waiting(self.window.month)
-            if waiting is None:
-                return False
-            self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
-        if self._look_again_at - self._progress_at <= self.patience_s:
-            return True
-        if self._outage.failures and not self.done.settled:
-            self._halt(ApiUnavailable("the API gave no usable answer to anything"))
+        self.done.stopped = f"the next try is due at {waiting[0]:%Y-%m-%d %H:%M:%S} UTC"
+        if self.hearing.outage.down or (self.hearing.in_vain and not self.done.settled):
+            self.done.halt(ApiUnavailable(f"the API gave no usable answer to anything; {self.done.stopped}"))
         return False
 
     def _stopping(self) -> bool:
@@ -199,260 +140,165 @@ class Deliverer:
         return self.done.stopped is not None
 
     def _window_is_shut(self) -> str | None:
-        if self.window.is_open(self.means.clock.now(), skew_s=self.done.skew_s):
+        now = self.means.clock.now()
+        if self.window.is_open(now, skew_s=self.hearing.session.skew_s):
             return None
-        return f"the window of {self.window.month} is not open"
+        whose = (
+            f" by the API's clock, {self.hearing.session.skew_s:+.0f} s off ours"
+            if self.window.is_open(now)
+            else ""
+        )
+        return f"the window of {self.window.month} is not open{whose}"
 
     def _grace_is_over(self) -> bool:
-        waited_s = self.means.clock.monotonic() - self._stopped_at
-        return self.means.stop() is not None and waited_s >= self.means.grace_s
-
-    def _halt(self, why: Stopped) -> None:
-        """Send nothing more in this run; what is under way is still awaited and recorded."""
-        if self.done.halted is None:
-            self.done.halted = why
+        """Say whether the process was asked to end, and what is under way had its time."""
+        if not self._stopping() or self.means.stop() is None:
+            return False
+        return self.means.clock.monotonic() - self._stopped_at >= self.means.grace_s
 
     def _choose(self) -> list[Chosen]:
         """Return as many requests as may go out at this moment."""
-        now = self.means.clock.monotonic()
-        room = self._outage.allowance(self.means.exchanges.capacity) - len(self._under_way)
         chosen: list[Chosen] = []
-        while len(chosen) < room and now >= self._outage.probe_at and self.pacer.wait_s(now) <= 0:
-            one = self._next(now)
-            if one is None:
+        if self._stopping():
+            return chosen
+        self._refill()
+        now = self.means.clock.monotonic()
+        while self._queue and self._room() > len(chosen) and self.hearing.pacer.wait_s(now) <= 0:
+            token = self.hearing.session.token_at(now)
+            if token is None:
+                if not self._token_is_coming():
+                    chosen.append(self._grant(self.means.api.token_request(self.means.new_id()), None, now))
                 break
-            self.pacer.granted(one.intent.request.request_id, now)
-            chosen.append(one)
-            if one.delivery is None:  # the token comes first
-                break
-            if not self._queue:  # the ledger would give what is chosen once more: it does not know of it yet
-                break
+            delivery = self._queue.popleft()
+            request = Request(
+                request_id=self.means.new_id(),
+                verb="POST",
+                path=delivery.path,
+                body=delivery.body,
+                token=token.value,
+            )
+            chosen.append(self._grant(request, delivery, now))
         return chosen
 
-    def _next(self, now: float) -> Chosen | None:
-        delivery, token = self._peek(), self.credentials.token
-        if delivery is None:
-            return None
-        if token is None or now >= token.refresh_at:
-            if None in self._under_way.values():
-                return None
-            return Chosen(intent=self._intent(self.means.api.token_request(self.means.new_id())), delivery=None)
-        self._queue.popleft()
-        request = Request(
-            request_id=self.means.new_id(), verb="POST", path=delivery.path, body=delivery.body, token=token.value
-        )
-        return Chosen(intent=self._intent(request, delivery), delivery=delivery)
+    def _room(self) -> int:
+        """Return how many more may be under way: all workers, or one to see whether the API is there."""
+        if self.means.clock.monotonic() < self.hearing.outage.probe_at:
+            return 0
+        return self.hearing.outage.allowance(self.means.exchanges.capacity) - len(self._under_way)
 
-    def _intent(self, request: Request, delivery: Delivery | None = None) -> Intent:
-        return Intent(
+    def _token_is_coming(self) -> bool:
+        return None in self._under_way.values()
+
+    def _grant(self, request: Request, delivery: Delivery | None, now: float) -> Chosen:
+        self.hearing.pacer.granted(request.request_id, now)
+        intent = Intent(
             request=request,
             delivery=delivery.row if delivery else None,
             payload_sha256=delivery.payload_sha256 if delivery else None,
             run_id=self.run_id,
             started_at=self.means.clock.now(),
         )
+        return Chosen(intent=intent, delivery=delivery)
 
-    def _peek(self) -> Delivery | None:
-        """Return the next due report, read from the ledger when the last page is used up."""
-        if not self._queue and self.means.clock.monotonic() >= self._look_again_at:
-            self._queue.extend(self.ledger.due(self.window.month, at=self.means.clock.now(), limit=PAGE))
-            if not self._queue:  # until one is put off, or `_has_more` finds one that waits
-                self._look_again_at = float("inf")
-        return self._queue[0] if self._queue else None
+    def _refill(self) -> None:
+        """Read on in the ledger when the last page is used up and there may be more."""
+        if self._queue or self.means.clock.monotonic() < self._look_again_at:
+            return
+        self._queue.extend(self.ledger.due(self.window.month, at=self.means.clock.now(), limit=PAGE))
+        if not self._queue:  # until one is put off, or `_has_more` finds one that waits
+            self._look_again_at = NEVER
 
     # --- 2. and 3. the transaction, and what follows it
-
-    def _renew_lease(self) -> None:
-        now = self.means.clock.monotonic()
-        if self.lease.valid_until - now < RENEW_BEFORE_S:
-            self.lease = self.ledger.renew(self.lease, at=now)
 
     def _let_go(self, chosen: Sequence[Chosen]) -> None:
         for one in chosen:
             delivery = one.delivery and replace(one.delivery, state=State.IN_FLIGHT)
             self._under_way[one.intent.request.request_id] = delivery
             self.done.sent += delivery is not None
+            self.done.tokens += delivery is None
             self.means.exchanges.start(one.intent.request, self._permit)
 
     def _permit(self) -> str | None:
         """Say why a request must not go out at this very moment; the worker asks, last of all."""
-        if self.means.clock.monotonic() >= self.lease.valid_until:
-            return "the right to deliver ended before it could go out"
-        return self._window_is_shut()
+        return "the right to deliver ended before it could go out" if self.tenure.over else self._window_is_shut()
 
     def _tell(self, ended: Sequence[Ended]) -> None:
         for one in ended:
             if one.delivery is not None:
                 announce(self.events, one, one.delivery)
 
-    def _take_back(self, chosen: Sequence[Chosen]) -> None:
-        """Forget what was chosen and never handed over; the ledger is read anew."""
-        for one in chosen:
-            self.pacer.ended(one.intent.request.request_id, self.means.clock.monotonic())
+    def _outlast(self, lost: StoreUnavailable) -> list[Ended]:
+        """Send nothing while the store is away, and return what came in; raise `lost` when patience is over.
+
+        What is under way comes first: then there is something to record, and nothing of ours in flight.
+        """
+        now = self.means.clock.monotonic()
+        if self._store_lost_at is None:
+            self._store_lost_at = now
+            self.events.emit("store.lost", detail=lost.message)
+        elif now - self._store_lost_at >= self.patience_s or self._grace_is_over():
+            raise lost
+        ended = self._collect(SLICE_S)
+        while self._under_way and not self._grace_is_over():
+            ended += self._collect(SLICE_S)
+        return ended
+
+    def _resume(self, ended: Sequence[Ended]) -> list[Ended]:
+        """Begin anew after the store was away, if the lease is still ours; return that nothing is left to record.
+
+        Whether the transaction that failed went through is not known. If it did, reports stand in flight that
+        never went out: they are adopted, as from a former holder.
+        """
+        assert self._store_lost_at is not None
+        clock, lease = self.means.clock, self.tenure.keep(within_s=NEVER)
+        self.ledger.record(ended, [], lease=lease)
+        self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=lease)
+        self.events.emit("store.recovered", duration_s=round(clock.monotonic() - self._store_lost_at, 1))
+        self._store_lost_at = None
         self._queue.clear()
         self._look_again_at = 0.0
+        self._tell(ended)
+        return []
 
-    def _outlast(self, lost: StoreUnavailable, ended: list[Ended]) -> None:
-        """Wait for the store to come back, sending nothing, and record what came in meanwhile.
-
-        Whether the transaction that failed went through is not known. So the lease is taken anew, and what
-        stands in flight then was not sent by us: it is adopted, as from a former holder.
-        """
-        clock, began = self.means.clock, self.means.clock.monotonic()
-        self.events.emit("store.lost", detail=lost.message)
-        while self.means.stop() is None and clock.monotonic() - began < self.patience_s:
-            ended += self._collect(SLICE_S)
-            if self._under_way:
-                continue
-            try:
-                taken = self.ledger.acquire(self.lease.holder, at=clock.monotonic())
-                self.lease = self.lease if isinstance(taken, str) else taken
-                self.ledger.record(ended, [], lease=self.lease)
-                self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=self.lease)
-            except StoreUnavailable:
-                continue
-            except LeaseLost as gone:
-                self._halt(gone)
-                return
-            self.events.emit("store.recovered", duration_s=round(clock.monotonic() - began, 1))
-            self._tell(ended)
-            return
-        raise lost
+    def _give_way(self, lost: LeaseLost, ended: Sequence[Ended]) -> None:
+        """Send nothing more, another process delivers: the attempts' ends are ours to record, no report is."""
+        self.tenure.end()
+        self._store_lost_at = None
+        self.done.halt(lost)
+        with suppress(LeaseLost, StoreUnavailable):
+            self.ledger.record(ended, [], lease=self.tenure.lease)
 
     # --- 4. what came back
 
     def _wait_s(self) -> float:
         """Return how long nothing but an outcome can make a difference."""
         now = self.means.clock.monotonic()
-        room = self._outage.allowance(self.means.exchanges.capacity) - len(self._under_way)
-        if self._stopping() or room <= 0:
+        full = len(self._under_way) >= self.hearing.outage.allowance(self.means.exchanges.capacity)
+        if full or self._token_is_coming() or self._stopping():
             return SLICE_S
-        next_at = max(now if self._queue else self._look_again_at, self._outage.probe_at)
-        return min(max(next_at - now, self.pacer.wait_s(now)), SLICE_S)
+        next_at = max(now if self._queue else self._look_again_at, self.hearing.outage.probe_at)
+        return min(max(next_at - now, self.hearing.pacer.wait_s(now)), SLICE_S)
 
     def _collect(self, timeout_s: float) -> list[Ended]:
-        """Wait for outcomes, and return what they make of their reports."""
+        """Wait for outcomes, and return what they make of their reports.
+
+        What an earlier run of this process abandoned may turn up: that is an unknown end already.
+        """
         if not self._under_way:
             self.means.clock.sleep(timeout_s)
             return []
-        return [self._end(one) for one in self.means.exchanges.finished(timeout_s)]
+        finished = self.means.exchanges.finished(timeout_s)
+        ended = [
+            self.hearing.hear(one, self._under_way.pop(one.request.request_id))
+            for one in finished
+            if one.request.request_id in self._under_way
+        ]
+        self._look_again_at = min([self._look_again_at, *map(self._due_again_at, ended)])
+        return ended
 
-    def _end(self, exchanged: Exchanged) -> Ended:
-        request_id, answer = exchanged.request.request_id, exchanged.answer
-        delivery = self._under_way.pop(request_id)
-        clock = self.means.clock
-        at = clock.now() - timedelta(seconds=clock.monotonic() - exchanged.ended)
-        if answer.server_date is not None:
-            self._compare_clocks(answer.server_date, at, exchanged.ended - exchanged.started)
-        verdict = judge(answer)
-        if verdict.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and the pacer goes on counting it
-            self.pacer.ended(request_id, exchanged.ended)
-        if delivery is None:
-            verdict = self._take_token(exchanged, verdict)
-        brings_token = delivery is None and answer.http_status is not None and answer.http_status < 300
-        after = delivery and self._conclude(delivery, exchanged, verdict, at)
-        about = delivery.row if delivery else None
-        self._outage = self._outage.after(
-            verdict.outcome, about=about, at=exchanged.ended, uniform=self.means.uniform
-        )
-        if verdict.outcome is Outcome.THROTTLED:
-            self._slow_down(exchanged)
-        return Ended(
-            request_id=request_id,
-            ended_at=at,
-            duration_s=exchanged.ended - exchanged.started,
-            http_status=answer.http_status,
-            outcome=verdict.outcome,
-            answer="" if brings_token else self.means.redact(excerpt(answer)),
-            delivery=after,
-        )
-
-    def _conclude(self, delivery: Delivery, exchanged: Exchanged, verdict: Verdict, at: datetime) -> Delivery:
-        """Return the report after its answer, and count it."""
-        outcome = verdict.outcome
-        after = conclude(
-            delivery,
-            replace(verdict, detail=self.means.redact(verdict.detail)),
-            http_status=exchanged.answer.http_status,
-            at=at,
-            last_send=self.window.last_send,
-            retry=self.means.retry,
-            retry_after_s=exchanged.answer.retry_after_s,
-            uniform=self.means.uniform,
-        )
-        self._weigh_token(delivery, exchanged, outcome)
-        self.done.accepted += after.state is State.ACCEPTED
-        self.done.throttled += outcome is Outcome.THROTTLED
-        if outcome.settles:
-            self.done.settled += 1
-            self._progress_at = exchanged.ended
-        elif after.next_attempt_at is not None:
-            self.done.failed += 1
-            again_at = (
-                self.means.clock.monotonic() + (after.next_attempt_at - self.means.clock.now()).total_seconds()
-            )
-            self._look_again_at = min(self._look_again_at, again_at)
-        self._count_refusals(outcome)
-        if outcome is Outcome.ACCEPTED and verdict.echo is not None:
-            differs = echo_differences(delivery.body, verdict.echo)
-            if differs:
-                return replace(
-                    after, drift=True, detail=self.means.redact("the API stored otherwise: " + "; ".join(differs))
-                )
-        return after
-
-    def _count_refusals(self, outcome: Outcome) -> None:
-        if outcome not in {Outcome.FORBIDDEN, Outcome.MISDIRECTED, Outcome.REFUSED}:
-            self._refused = 0
-            return
-        self._refused += 1
-        if self._refused >= REFUSALS_IN_A_ROW and not self.done.accepted:
-            self._halt(PermissionRefused(f"{self._refused} reports in a row were {outcome}, and none accepted"))
-
-    def _weigh_token(self, delivery: Delivery, exchanged: Exchanged, outcome: Outcome) -> None:
-        """After a 401 have one new token fetched; a 401 with that one, or again for that report, stops the run."""
-        token = self.credentials.token
-        if token is None or token.value != exchanged.request.token:
-            return  # it was sent with a token that is given up already
-        if outcome is not Outcome.UNAUTHORIZED:
-            self._doubted = self._doubted and outcome.api_down
-            return
-        self.credentials.token = None
-        if self._doubted or delivery.last_outcome is Outcome.UNAUTHORIZED:
-            why = CredentialsRefused(
-                "the API refuses a token that was fetched for it a moment ago", hint=CHECK_ACCESS
-            )
-            self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)
-            self._halt(why)
-        self._doubted = True
-
-    def _take_token(self, exchanged: Exchanged, verdict: Verdict) -> Verdict:
-        """Keep the token that an answer brings; return what the answer was, for the ledger."""
-        clock = self.means.clock
-        try:
-            token = self.means.api.read_token(exchanged.answer, at=exchanged.ended)
-        except ApiUnavailable:
-            return verdict
-        except CredentialsRefused as why:
-            self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)
-            self._halt(why)
-            return verdict if verdict.outcome is not Outcome.ACCEPTED else Verdict(outcome=Outcome.UNREADABLE)
-        self.credentials.token = token
-        expires = clock.now() + timedelta(seconds=token.refresh_at - clock.monotonic())
-        self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
-        return Verdict(outcome=Outcome.ACCEPTED)
-
-    def _slow_down(self, exchanged: Exchanged) -> None:
-        retry_after_s = exchanged.answer.retry_after_s
-        rate = self.pacer.throttled(exchanged.ended, started=exchanged.started, retry_after_s=retry_after_s)
-        if rate is not None:
-            self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=retry_after_s)
-
-    def _compare_clocks(self, server: datetime, at: datetime, took_s: float) -> None:
-        """Note by how much the API's clock is off ours; its Date was written while the request was under way."""
-        least = (server - at).total_seconds()
-        most = least + took_s + 1  # a Date has whole seconds
-        known, self.done.skew_s = self.done.skew_s, 0.0 if least <= 0 <= most else min(least, most, key=abs)
-        if abs(self.done.skew_s) >= SKEW_WORTH_SAYING_S > abs(known):
-            ahead = "ahead" if self.done.skew_s < 0 else "behind"
-            self.events.emit("clock.skewed", skew_s=round(abs(self.done.skew_s), 1), skew_direction=ahead)
+    def _due_again_at(self, ended: Ended) -> float:
+        """Return when an attempt's report is tried again, monotonic; never, if it is settled or for a token."""
+        if ended.delivery is None or ended.delivery.next_attempt_at is None:
+            return NEVER
+        wait_s = (ended.delivery.next_attempt_at - self.means.clock.now()).total_seconds()
+        return self.means.clock.monotonic() + wait_s

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import State
+from report_service.domain.delivery import NEEDS_A_PERSON, OVER, State
 from report_service.domain.faults import Fault
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.planning import Change, Found, Planned, decide
@@ -19,7 +19,7 @@ from report_service.domain.reports import read_report, subject_of
 from report_service.errors import NothingDue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from report_service.domain.inventory import Inventory
     from report_service.domain.months import ReportMonth
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 CHUNK = 500
 """How many rows are written in one transaction."""
 PROBLEMS_KEPT = 50
-SHRUNK_BELOW = 0.9
-"""Less than this share of last month's expected reports is an alarm."""
-SEVERAL_ROWS = "the source has several rows for it: leave one"
-NO_ROW = "the source has no row for it"
+SHRUNK_PERCENT = 10
+"""So much less than last month's expected reports is not yet an alarm."""
+SEVERAL_ROWS = Found(reason="the source has several rows for it: leave one", raw="[]")
+NO_ROW = Found(reason="the source has no row for it")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,12 +46,20 @@ class Plan:
     empty: bool = False  # the inventory has no hub, no point and no provider group
     problems: list[str] = field(default_factory=list)  # what is wrong and belongs to no report; the first few
     problem_count: int = 0
-    blocked: list[tuple[DeliveryKey, State, str]] = field(default_factory=list)  # the first few that need a person
+    blocked: list[tuple[DeliveryKey, State, str]] = field(default_factory=list)  # the first few, and why
 
     @property
     def shrunk(self) -> bool:
         """Say whether suspiciously little is due: nothing but the hotline, or a tenth less than last month."""
-        return self.empty or self.expected < SHRUNK_BELOW * self.previous_expected
+        return self.empty or 100 * self.expected < (100 - SHRUNK_PERCENT) * self.previous_expected
+
+    def note_standing(self, kind: Kind, standing: Mapping[str, Planned]) -> None:
+        """Count how the reports of a kind stand, and keep the first that a person must see to."""
+        self.by_state.update(row.state for row in standing.values())
+        for subject, row in standing.items():
+            lost = row.state in OVER and row.detail
+            if (row.state in NEEDS_A_PERSON or lost) and len(self.blocked) < PROBLEMS_KEPT:
+                self.blocked.append((DeliveryKey(self.month, kind, subject), row.state, row.detail))
 
     def note(self, problem: str) -> None:
         """Count a problem, and keep its words if it is among the first."""
@@ -71,9 +79,10 @@ class Planner:
     events: Events
     first_month: ReportMonth | None  # nothing is due before it
 
-    def plan(self, month: ReportMonth, *, lease: Lease, closed: bool) -> Plan:
+    def plan(self, month: ReportMonth, *, hold: Callable[[], Lease], closed: bool) -> Plan:
         """Bring the ledger in line with the source, and say what changed; idempotent.
 
+        `hold` returns the lease, renewed if need be: a source may take its time.
         `closed`: the window is over, what is not done is missed. Raises NothingDue, SourceUnavailable,
         StoreUnavailable and LeaseLost; what was written until then is right, the rest is written by the next call.
         """
@@ -81,12 +90,13 @@ class Planner:
         for kind in Kind:
             known = self.ledger.planned(month, kind)
             for changes in self._changes(plan, kind, inventory, known, closed=closed):
-                self.ledger.save_plan(month, kind, changes, at=self.clock.now(), lease=lease)
-                self._announce(month, kind, changes)
+                if changes:
+                    self.ledger.save_plan(month, kind, changes, at=self.clock.now(), lease=hold())
+                    self._announce(month, kind, changes)
             due = set(inventory.subjects(kind))
             undue = [subject for subject, row in known.items() if row.due and subject not in due]
             if undue:
-                self.ledger.drop_undue(month, kind, undue, lease=lease)
+                self.ledger.drop_undue(month, kind, undue, lease=hold())
         self._alarm(plan)
         return plan
 
@@ -95,11 +105,8 @@ class Planner:
         plan, inventory = self._begin(month)
         for kind in Kind:
             known = self.ledger.planned(month, kind)
-            for changes in self._changes(plan, kind, inventory, known, closed=closed):
-                for change in changes:
-                    if change.found.rendered is None and len(plan.blocked) < PROBLEMS_KEPT:
-                        key = DeliveryKey(month, kind, change.subject)
-                        plan.blocked.append((key, change.after.state, change.after.detail))
+            for _changes in self._changes(plan, kind, inventory, known, closed=closed):
+                pass
         return plan
 
     def _begin(self, month: ReportMonth) -> tuple[Plan, Inventory]:
@@ -123,56 +130,62 @@ class Planner:
     def _changes(
         self, plan: Plan, kind: Kind, inventory: Inventory, known: Mapping[str, Planned], *, closed: bool
     ) -> Iterator[list[Change]]:
-        """Yield what has to be written for one kind, in chunks; then, anew, what has several rows."""
-        states: dict[str, State] = {}
+        """Yield what has to be written for one kind, in chunks; then anew what proved to have several rows."""
+        standing: dict[str, Planned] = {}  # how each report is from now on
         several: set[str] = set()
         chunk: list[Change] = []
-        for subject, found in self._findings(plan, kind, inventory, several):
-            change = self._decide(plan, kind, subject, known.get(subject), found, closed=closed)
-            states[subject] = change.after.state if change else known[subject].state
-            if change is not None:
-                chunk.append(change)
+
+        def decided(subject: str, found: Found) -> list[Change]:
+            waived = DeliveryKey(plan.month, kind, subject) in plan.waived
+            change = decide(subject, known.get(subject), found, waived=waived, closed=closed)
+            standing[subject] = change.after if change else known[subject]
+            return [change] if change else []
+
+        for subject, found in self._findings(plan, kind, inventory, known, several):
+            chunk += decided(subject, found)
             if len(chunk) >= CHUNK:
                 yield chunk
                 chunk = []
         yield chunk
         if several:
-            written = self.ledger.planned(plan.month, kind)
-            again = Found(reason=SEVERAL_ROWS, raw="[]")
-            changes = [
-                self._decide(plan, kind, subject, written.get(subject), again, closed=closed)
-                for subject in sorted(several)
-            ]
-            yield [change for change in changes if change is not None]
-            states |= {change.subject: change.after.state for change in changes if change is not None}
-        plan.by_state.update(states.values())
-
-    def _decide(
-        self, plan: Plan, kind: Kind, subject: str, before: Planned | None, found: Found, *, closed: bool
-    ) -> Change | None:
-        waived = DeliveryKey(plan.month, kind, subject) in plan.waived
-        return decide(subject, before, found, waived=waived, closed=closed)
+            known = self.ledger.planned(plan.month, kind)
+            yield [change for subject in sorted(several) for change in decided(subject, SEVERAL_ROWS)]
+        plan.note_standing(kind, standing)
 
     def _findings(
-        self, plan: Plan, kind: Kind, inventory: Inventory, several: set[str]
+        self,
+        plan: Plan,
+        kind: Kind,
+        inventory: Inventory,
+        known: Mapping[str, Planned],
+        several: set[str],
     ) -> Iterator[tuple[str, Found]]:
-        """Yield what the source says of each due subject; note in `several` those with more than one row."""
+        """Yield what the source says of each due subject; put into `several` what is found to have more rows.
+
+        What had several rows before is held back to the end, so that it is not believed for a moment.
+        """
         missing = set(inventory.subjects(kind))
-        seen: set[str] = set()
+        held = {subject for subject in missing & known.keys() if known[subject].detail == SEVERAL_ROWS.reason}
+        seen: dict[str, Found | None] = {}
         for row in self.source.rows(kind, plan.month):
             subject = subject_of(kind, row)
             if isinstance(subject, Fault):
                 plan.note(f"a row of {kind} cannot be attributed: {subject}")
-            elif subject in missing:
-                missing.remove(subject)
-                seen.add(subject)
-                yield subject, self._read(kind, plan.month, row, inventory, subject)
+            elif subject not in missing:
+                plan.note(f"a row of {kind} is about {subject}, which is not due for {plan.month}")
+            elif subject in held:
+                twice = subject in seen
+                seen[subject] = SEVERAL_ROWS if twice else self._read(kind, plan.month, row, inventory, subject)
             elif subject in seen:
                 several.add(subject)
             else:
-                plan.note(f"a row of {kind} is about {subject}, which is not due for {plan.month}")
+                seen[subject] = None
+                yield subject, self._read(kind, plan.month, row, inventory, subject)
         for subject in sorted(missing):
-            yield subject, Found(reason=NO_ROW)
+            if subject not in seen:
+                yield subject, NO_ROW
+            elif (found := seen[subject]) is not None:
+                yield subject, found
 
     def _read(
         self, kind: Kind, month: ReportMonth, row: Mapping[str, object], inventory: Inventory, subject: str

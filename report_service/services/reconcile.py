@@ -11,19 +11,28 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import DONE, SENDABLE, State
 from report_service.domain.forecast import Forecast, forecast
 from report_service.domain.months import SubmissionWindow
-from report_service.errors import LeaseHeld, ReportServiceError, StoreUnavailable
+from report_service.errors import (
+    LeaseHeld,
+    LeaseLost,
+    ReportServiceError,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from report_service.ports import RunRecord
-from report_service.services.deliver import SLICE_S, Credentials, Deliverer
+from report_service.services.deliver import SLICE_S, Deliverer
+from report_service.services.hear import Delivered, Hearing
+from report_service.services.tenure import Tenure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Events, Lease, Ledger, Tally
-    from report_service.services.deliver import Delivered, Means
+    from report_service.ports import Events, Ledger, Tally
+    from report_service.services.means import Means
     from report_service.services.plan import Plan, Planner
+    from report_service.services.session import Session
 
-LOOK_BACK_S = 91.0
+LOOK_BACK_S = 100.0
 """How far back requests count into the pace: a minute, and the time that one may take."""
 
 
@@ -56,7 +65,7 @@ class Reconciler:
     planner: Callable[[Events], Planner]
     means: Means
     events: Events
-    credentials: Credentials
+    session: Session
     instance: str  # names this process, in the lease and in the ledger
     window_guard_s: float
 
@@ -83,9 +92,8 @@ class Reconciler:
         result = RunResult(run_id=self.means.new_id(), month=month, window=window, started=clock.monotonic())
         run = RunRecord(run_id=result.run_id, month=month, started_by=trigger, started_at=clock.now())
         events = self.events.bind(run_id=result.run_id)
-        outcome = "failed"
         try:
-            lease = self._lease(events, patience_s if lease_patience_s is None else lease_patience_s)
+            tenure = self._tenure(events, patience_s if lease_patience_s is None else lease_patience_s)
             events.emit(
                 "run.started",
                 month=str(month),
@@ -93,21 +101,18 @@ class Reconciler:
                 endpoint=self.ledger.endpoint,
                 instance=self.instance,
             )
-            self._under_lease(lease, run, result, events, patience_s=patience_s, send=send)
-            cut_off = result.delivered is not None and result.delivered.stopped and self.means.stop()
-            outcome = "halted" if result.error else "interrupted" if cut_off else "completed"
+            self._under_lease(tenure, run, result, events, patience_s=patience_s, send=send)
         except LeaseHeld:  # another process runs; this one did not begin
             raise
         except ReportServiceError as exc:
             result.error = exc
-            outcome = "interrupted" if isinstance(exc, StoreUnavailable) else "failed"
-        except Exception as exc:
-            self._finish(run, result, events, "failed", crash=exc)
+        except BaseException as exc:
+            self._finish(run, result, events, crash=exc)
             raise
-        self._finish(run, result, events, outcome)
+        self._finish(run, result, events)
         return result
 
-    def _lease(self, events: Events, patience_s: float) -> Lease:
+    def _tenure(self, events: Events, patience_s: float) -> Tenure:
         """Take the lease, and wait for it if need be; raise LeaseHeld."""
         clock = self.means.clock
         began, waiting = clock.monotonic(), False
@@ -115,7 +120,7 @@ class Reconciler:
             taken = self.ledger.acquire(self.instance, at=clock.monotonic())
             if not isinstance(taken, str):
                 events.emit("lease.acquired", holder=self.instance)
-                return taken
+                return Tenure(ledger=self.ledger, clock=clock, lease=taken)
             if not waiting:
                 events.emit("lease.waiting", holder=taken)
                 waiting = True
@@ -128,54 +133,64 @@ class Reconciler:
             clock.sleep(SLICE_S)
 
     def _under_lease(
-        self, lease: Lease, run: RunRecord, result: RunResult, events: Events, *, patience_s: float, send: bool
+        self, tenure: Tenure, run: RunRecord, result: RunResult, events: Events, *, patience_s: float, send: bool
     ) -> None:
-        clock, month, window = self.means.clock, run.month, result.window
-        deliverer: Deliverer | None = None
+        clock, window = self.means.clock, result.window
         try:
-            before = self.ledger.last_run(month)
+            before = self.ledger.last_run(run.month)
             self.ledger.begin_run(run, instance=self.instance)
-            self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=lease)
+            self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=tenure.keep())
             closed = window.has_closed(clock.now())
             if not closed and (before is None or before.started_at < window.opens):
                 events.emit(
                     "window.opened",
-                    month=str(month),
+                    month=str(run.month),
                     window_opens_unix=int(window.first_send.timestamp()),
                     window_closes_unix=int(window.last_send.timestamp()),
                 )
+            first = closed and (not _closed_by(before, window) or not self.ledger.tally(run.month).expected)
             try:
-                result.plan = self.planner(events).plan(month, lease=lease, closed=closed)
+                result.plan = self.planner(events).plan(run.month, hold=tenure.keep, closed=closed)
+            except SourceUnavailable as exc:  # what was planned before goes out all the same
+                result.error = exc
             finally:
                 if closed:
-                    self._close(run, events, lease, first=not _closed_by(before, window))
+                    self._close(run, events, tenure, first=first)
             if send and not closed:
-                deliverer = self._deliverer(lease, run, events, window, patience_s)
-                result.delivered = deliverer.run()
-                result.error = result.delivered.halted
+                self._deliver(tenure, run, result, events, patience_s=patience_s)
         finally:
-            self._let_go(deliverer.lease if deliverer else lease)
+            self._let_go(tenure, events)
 
-    def _deliverer(
-        self, lease: Lease, run: RunRecord, events: Events, window: SubmissionWindow, patience_s: float
-    ) -> Deliverer:
+    def _deliver(
+        self, tenure: Tenure, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
+    ) -> None:
         clock, pacer = self.means.clock, self.means.new_pacer()
         pacer.seed(self.ledger.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
-        return Deliverer(
+        result.delivered = Delivered(skew_s=self.session.skew_s)
+        hearing = Hearing(
+            means=self.means,
+            events=events,
+            session=self.session,
+            pacer=pacer,
+            last_send=result.window.last_send,
+            done=result.delivered,
+            settled_at=clock.monotonic(),
+        )
+        Deliverer(
             ledger=self.ledger,
             means=self.means,
             events=events,
-            credentials=self.credentials,
-            window=window,
+            window=result.window,
             run_id=run.run_id,
             patience_s=patience_s,
-            lease=lease,
-            pacer=pacer,
-        )
+            tenure=tenure,
+            hearing=hearing,
+        ).run()
+        result.error = result.delivered.halted or result.error
 
-    def _close(self, run: RunRecord, events: Events, lease: Lease, *, first: bool) -> None:
+    def _close(self, run: RunRecord, events: Events, tenure: Tenure, *, first: bool) -> None:
         """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended."""
-        for report in self.ledger.close_month(run.month, at=self.means.clock.now(), lease=lease):
+        for report in self.ledger.close_month(run.month, at=self.means.clock.now(), lease=tenure.keep()):
             events.emit(
                 "report.missed",
                 key=str(report.key),
@@ -193,17 +208,17 @@ class Reconciler:
             lost = {state.value: tally.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
             events.emit("window.missed", **counts, **lost)
 
-    def _let_go(self, lease: Lease) -> None:
+    def _let_go(self, tenure: Tenure, events: Events) -> None:
         try:
-            self.ledger.release(lease)
+            self.ledger.release(tenure.lease)
         except StoreUnavailable as exc:  # it ends by itself; what went wrong before this matters more
-            self.events.emit("store.lost", detail=exc.message)
+            events.emit("store.lost", detail=exc.message)
 
     def _finish(
-        self, run: RunRecord, result: RunResult, events: Events, outcome: str, *, crash: Exception | None = None
+        self, run: RunRecord, result: RunResult, events: Events, *, crash: BaseException | None = None
     ) -> None:
-        """Record how the run ended, and write its one canonical line."""
-        error = result.error or crash
+        """Record how the run ended, and write its one canonical line whatever comes in between."""
+        outcome = "failed" if crash else self._outcome(result)
         fields: dict[str, object] = {
             "month": str(run.month),
             "trigger": run.started_by,
@@ -211,54 +226,85 @@ class Reconciler:
         }
         try:
             result.tally = self.ledger.tally(run.month)
-            result.outlook = self._outlook(result)
+            result.outlook = self._outlook(result, result.tally)
             fields |= counts_of(result.tally) | self._figures(result)
-            run = replace(run, ended_at=self.means.clock.now(), result=outcome, detail=str(error or ""))
+            run = replace(
+                run, ended_at=self.means.clock.now(), result=outcome, detail=str(result.error or crash or "")
+            )
             self.ledger.end_run(run, summary=fields)
         except StoreUnavailable as exc:
-            error = error or exc
             result.error = result.error or exc
+        except BaseException as exc:
+            crash = crash or exc
+            raise
+        finally:
+            self._say(result, fields, events, outcome, crash)
+
+    def _outcome(self, result: RunResult) -> str:
+        """Return how the run ended, for the ledger: `interrupted` is one that should be made again at once."""
+        did = result.delivered
+        if isinstance(result.error, StoreUnavailable):
+            return "interrupted"
+        if result.error is not None:
+            return "halted" if did is not None and did.halted else "failed"
+        return "interrupted" if did is not None and did.stopped and self.means.stop() else "completed"
+
+    def _say(
+        self,
+        result: RunResult,
+        fields: dict[str, object],
+        events: Events,
+        outcome: str,
+        crash: BaseException | None,
+    ) -> None:
+        """Write the run's canonical line, and what goes with it."""
+        error, month = crash or result.error, str(result.month)
+        if isinstance(error, LeaseLost):
+            events.emit("lease.lost", holder=self.instance, detail=error.message)
         if error is None:
             events.emit("run.completed", **fields)
         else:
-            reason = _snake(type(error).__name__)
+            reason, detail = _snake(type(error).__name__), str(error)
             hint = error.hint if isinstance(error, ReportServiceError) else None
             if outcome == "halted":
-                events.emit("run.halted", month=str(run.month), reason=reason, detail=str(error), hint=hint)
-            events.emit("run.failed", **fields, reason=reason, detail=str(error), hint=hint, exception=crash)
-        if result.outlook is not None and not result.outlook.in_time:
+                events.emit("run.halted", month=month, reason=reason, detail=detail, hint=hint)
+            events.emit("run.failed", **fields, reason=reason, detail=detail, hint=hint, exception=crash)
+        if result.tally is not None and result.outlook is not None and not result.outlook.in_time:
             events.emit(
                 "forecast.late",
-                month=str(run.month),
+                month=month,
                 window_closes_unix=int(result.window.last_send.timestamp()),
-                outstanding=fields["expected"] - fields["delivered"],  # type: ignore[operator]
+                outstanding=result.tally.expected - result.tally.count(DONE),
                 forecast_unix=int(result.outlook.done_at.timestamp()),
             )
 
-    def _outlook(self, result: RunResult) -> Forecast | None:
+    def _outlook(self, result: RunResult, tally: Tally) -> Forecast | None:
         """Say when the month will be done at the pace and with the failures of this run."""
-        assert result.tally is not None
-        did = result.delivered
-        failure_rate = did.failed / (did.failed + did.settled) if did and did.failed else 0.0
+        clock, did = self.means.clock, result.delivered
+        pace, failure_rate = self.means.new_pacer().rate_per_minute(clock.monotonic()), 0.0
+        if did is not None and did.busy_s:  # so many at once, each as long as they took: that is the most
+            pace = min(pace, 60 * self.means.exchanges.capacity * did.requests / did.busy_s)
+        if did is not None and did.failed:
+            failure_rate = did.failed / (did.failed + did.settled)
         waiting = self.ledger.waiting(result.month)
         return forecast(
             result.window,
-            at=self.means.clock.now(),
-            to_send=result.tally.count(SENDABLE | {State.IN_FLIGHT}),
-            rate_per_minute=self.means.new_pacer().rate_per_minute(self.means.clock.monotonic()),
+            at=clock.now(),
+            to_send=tally.count(SENDABLE | {State.IN_FLIGHT}),
+            rate_per_minute=pace,
             failure_rate=failure_rate,
             last_retry_at=waiting and waiting[1],
         )
 
     def _figures(self, result: RunResult) -> dict[str, object]:
-        did, took_s = result.delivered, self.means.clock.monotonic() - result.started
+        did, took_s = result.delivered or Delivered(), self.means.clock.monotonic() - result.started
         fields: dict[str, object] = {
             "complete": result.complete,
-            "sent": did.sent if did else 0,
-            "throttled": did.throttled if did else 0,
-            "rate_per_minute": round(60 * did.sent / took_s, 1) if did and took_s > 0 else 0.0,
+            "sent": did.requests,
+            "throttled": did.throttled,
+            "rate_per_minute": round(60 * did.requests / took_s, 1) if took_s > 0 else 0.0,
         }
-        if did is not None:
+        if result.delivered is not None:
             fields["skew_s"] = round(abs(did.skew_s), 1)
         if result.outlook is not None:
             fields["forecast_unix"] = int(result.outlook.done_at.timestamp())

@@ -54,9 +54,9 @@ class Waiving:
 
     def _check(self, key: DeliveryKey) -> None:
         known = self.ledger.planned(key.month, key.kind).get(key.subject)
-        if known is None:
+        if known is None or not known.due:
             raise UnknownDelivery(
-                f"the ledger knows no report {key}",
+                f"{key} is not due, as far as the ledger knows",
                 hint=f"`report-service status --month {key.month}` lists the keys. "
                 "A month is planned by its first run: waive after it.",
             )

@@ -1,0 +1,176 @@
+"""Understand what came back: what an answer, or the lack of one, says of its report, its token and the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from report_service.domain.answers import Outcome, Verdict, echo_differences, excerpt, judge
+from report_service.domain.delivery import Delivery, State, conclude
+from report_service.domain.outage import Outage
+from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused, Stopped
+from report_service.ports import Ended
+from report_service.services.session import CHECK_ACCESS
+
+if TYPE_CHECKING:
+    from report_service.ports import Events, Exchanged, Pacer
+    from report_service.services.means import Means
+    from report_service.services.session import Session
+
+REFUSALS_IN_A_ROW = 20
+"""After so many 403s (or redirects, or unknown 4xx) with nothing accepted, the run stops."""
+SKEW_WORTH_SAYING_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What a run did, counted as it goes."""
+
+    sent: int = 0  # requests for reports
+    tokens: int = 0  # requests for tokens
+    settled: int = 0  # accepted, rejected, or a conflict
+    accepted: int = 0
+    failed: int = 0  # put off
+    throttled: int = 0
+    busy_s: float = 0.0  # the sum of the times that the requests took
+    skew_s: float = 0.0  # the API's clock less ours
+    stopped: str | None = None  # why it sent no more before there was nothing left to send
+    halted: Stopped | None = None  # why it could not go on
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests went out."""
+        return self.sent + self.tokens
+
+    def halt(self, why: Stopped) -> None:
+        """Send nothing more in this run; the first reason counts."""
+        self.halted = self.halted or why
+
+
+@dataclass(slots=True, kw_only=True)
+class Hearing:
+    """The answers of one run."""
+
+    means: Means
+    events: Events
+    session: Session
+    pacer: Pacer
+    last_send: datetime
+    done: Delivered
+    settled_at: float  # monotonic: when a report was last settled; at first, when the run began
+    outage: Outage = field(default_factory=Outage)
+    in_vain: int = 0  # answers in a row that say nothing of their report: failures and 429s
+    _refused: int = 0  # in a row
+
+    def hear(self, exchanged: Exchanged, delivery: Delivery | None) -> Ended:
+        """Return what the ledger is told of a request; `delivery` is its report, None: it was for a token."""
+        request, answer, clock = exchanged.request, exchanged.answer, self.means.clock
+        took_s = exchanged.ended - exchanged.started
+        at = clock.now() - timedelta(seconds=clock.monotonic() - exchanged.ended)
+        self.done.busy_s += took_s
+        if answer.server_date is not None:
+            self._compare_clocks(answer.server_date, at, took_s)
+        verdict = judge(answer)
+        if verdict.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and the pacer goes on counting it
+            self.pacer.ended(request.request_id, exchanged.ended)
+        if verdict.outcome is Outcome.THROTTLED:
+            self._slow_down(exchanged)
+        if delivery is None:
+            verdict = replace(verdict, outcome=self._take_token(exchanged, verdict.outcome))
+        self._judge_api(verdict.outcome, delivery, exchanged.ended)
+        return Ended(
+            request_id=request.request_id,
+            ended_at=at,
+            duration_s=took_s,
+            http_status=answer.http_status,
+            outcome=verdict.outcome,
+            answer="" if delivery is None and _is_2xx(answer.http_status) else self.means.redact(excerpt(answer)),
+            delivery=delivery and self._conclude(delivery, exchanged, verdict, at),
+        )
+
+    def _conclude(self, delivery: Delivery, exchanged: Exchanged, verdict: Verdict, at: datetime) -> Delivery:
+        """Return the report after its answer, and count it."""
+        after = conclude(
+            delivery,
+            replace(verdict, detail=self.means.redact(verdict.detail)),
+            http_status=exchanged.answer.http_status,
+            at=at,
+            last_send=self.last_send,
+            retry=self.means.retry,
+            retry_after_s=exchanged.answer.retry_after_s,
+            uniform=self.means.uniform,
+        )
+        self.done.accepted += after.state is State.ACCEPTED
+        self.done.throttled += verdict.outcome is Outcome.THROTTLED
+        if verdict.outcome.settles:
+            self.done.settled += 1
+            self.settled_at = exchanged.ended
+        else:
+            self.done.failed += 1
+        self._weigh_refusal(verdict.outcome, exchanged)
+        differs = echo_differences(delivery.body, verdict.echo) if verdict.echo is not None else []
+        if differs:
+            words = "the API stored otherwise: " + "; ".join(differs)
+            return replace(after, drift=True, detail=self.means.redact(words))
+        return after
+
+    def _judge_api(self, outcome: Outcome, delivery: Delivery | None, at: float) -> None:
+        """Learn whether the API as a whole answers; a token proves nothing, it may come from another host."""
+        fails = outcome.api_down or outcome is Outcome.THROTTLED
+        if delivery is not None or fails:
+            self.in_vain = self.in_vain + 1 if fails else 0
+        if delivery is not None or outcome.api_down:
+            about = delivery.row if delivery else None
+            self.outage = self.outage.after(outcome, about=about, at=at, uniform=self.means.uniform)
+
+    def _weigh_refusal(self, outcome: Outcome, exchanged: Exchanged) -> None:
+        """Halt when the token, or everything that is sent, is refused."""
+        try:
+            self.session.weigh(exchanged.request.token, outcome)
+        except CredentialsRefused as why:
+            self._no_access(why, exchanged)
+        if outcome not in {Outcome.FORBIDDEN, Outcome.MISDIRECTED, Outcome.REFUSED}:
+            self._refused = 0
+            return
+        self._refused += 1
+        if self._refused >= REFUSALS_IN_A_ROW and not self.done.accepted:
+            why_not = f"{self._refused} reports in a row were {outcome}, and none accepted"
+            self.done.halt(PermissionRefused(why_not, hint=CHECK_ACCESS))
+
+    def _take_token(self, exchanged: Exchanged, outcome: Outcome) -> Outcome:
+        """Keep the token that an answer brings; return what the answer was, for the ledger."""
+        clock = self.means.clock
+        try:
+            token = self.means.api.read_token(exchanged.answer, at=exchanged.ended)
+        except ApiUnavailable:
+            return outcome
+        except CredentialsRefused as why:
+            self._no_access(why, exchanged)
+            return outcome if outcome is not Outcome.ACCEPTED else Outcome.UNREADABLE
+        self.session.token = token
+        expires = clock.now() + timedelta(seconds=token.refresh_at - clock.monotonic())
+        self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
+        return Outcome.ACCEPTED
+
+    def _no_access(self, why: CredentialsRefused, exchanged: Exchanged) -> None:
+        self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)
+        self.done.halt(why)
+
+    def _slow_down(self, exchanged: Exchanged) -> None:
+        retry_after_s = exchanged.answer.retry_after_s
+        rate = self.pacer.throttled(exchanged.ended, started=exchanged.started, retry_after_s=retry_after_s)
+        if rate is not None:
+            self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=retry_after_s)
+
+    def _compare_clocks(self, server: datetime, at: datetime, took_s: float) -> None:
+        known = abs(self.session.skew_s)
+        self.session.compare_clocks(server, at=at, took_s=took_s)
+        skew_s = self.done.skew_s = self.session.skew_s
+        if abs(skew_s) >= SKEW_WORTH_SAYING_S > known:
+            ours = "ahead" if skew_s < 0 else "behind"
+            self.events.emit("clock.skewed", skew_s=round(abs(skew_s), 1), skew_direction=ours)
+
+
+def _is_2xx(http_status: int | None) -> bool:
+    return http_status is not None and http_status < 300

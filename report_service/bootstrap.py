@@ -7,8 +7,10 @@ import random
 import socket
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from report_service.adapters.clock import SystemClock
 from report_service.adapters.db import schema
@@ -29,11 +31,16 @@ from report_service.domain.forms import WAIVERS
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.routes import Routes
+from report_service.domain.timetable import Timetable
 from report_service.mock_api.app import MockObelis
+from report_service.services.changes import Changes
+from report_service.services.health import Vitals
+from report_service.services.heartbeat import Heartbeat
 from report_service.services.means import Means
 from report_service.services.plan import Planner
 from report_service.services.reconcile import Reconciler
 from report_service.services.session import Session
+from report_service.services.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 
     from report_service.domain.answers import Answer
     from report_service.ports import Clock, Events, Exchanges, Pacer, ReportApi, Token
+    from report_service.services.health import Pulse
     from report_service.settings import Settings
 
 
@@ -74,10 +82,14 @@ class Service:
 def open_store(settings: Settings, events: Events | None = None) -> Store:
     """Open the store, with this version's tables; raise SchemaOutdated, StoreUnavailable."""
     store = Store(settings.store.url.get_secret_value())
+    _require_tables(settings, store, events)
+    return store
+
+
+def _require_tables(settings: Settings, store: Store, events: Events | None) -> None:
     revision = schema.require_current(store, auto_upgrade=settings.store.auto_upgrade)
     if revision is not None and events is not None:
         events.emit("store.upgraded", revision=revision)
-    return store
 
 
 def open_ledger(settings: Settings, store: Store, clock: Clock) -> SqlLedger:
@@ -101,6 +113,7 @@ def build(
     learn: Callable[[str], None] = lambda _secret: None,
     clock: Clock | None = None,
     stop: Callable[[], str | None] = never_stop,
+    store: Store | None = None,
     mock: MockObelis | None = None,
     new_pacer: Callable[[], Pacer] | None = None,
     exchanges: Callable[[ReportApi], Exchanges] | None = None,
@@ -108,12 +121,12 @@ def build(
 ) -> Service:
     """Return the service that the settings describe, on the system's clock and network unless given others.
 
-    `learn` is told each secret that comes up at run time (tokens), `mock` stands in for the API in mock mode,
-    `seed` makes all that is random repeat itself.
+    `learn` is told each secret that comes up at run time (tokens), `store` is one whose tables the caller sees
+    to, `mock` stands in for the API in mock mode, `seed` makes all that is random repeat itself.
     """
     clock = clock or SystemClock()
     random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
-    store = open_store(settings, events)
+    store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, clock)
     queries = {name: (source.url.get_secret_value(), source.query) for name, source in settings.sources.items()}
@@ -164,6 +177,71 @@ def build(
         reconciler=reconciler,
         _closing=[store.close, workers.close],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """What the daemon works with."""
+
+    service: Service
+    vitals: Vitals
+    timetable: Timetable
+    watch: Watch
+    heartbeat: Heartbeat
+
+
+def build_daemon(
+    settings: Settings,
+    *,
+    events: Events,
+    write: Callable[[Pulse], None],
+    clock: Clock | None = None,
+    stop: Callable[[], str | None] = never_stop,
+    **parts: Any,  # noqa: ANN401 - of `build`
+) -> Daemon:
+    """Return the daemon that the settings describe; a store that is not there yet is waited for by its watch.
+
+    `write` leaves its pulse where `health` finds it.
+    """
+    clock, events = clock or SystemClock(), Changes(events)
+    vitals, store = Vitals(clock), Store(settings.store.url.get_secret_value())
+    service = build(settings, events=events, clock=clock, stop=vitals.watching(stop), store=store, **parts)
+    schedule = settings.schedule
+    timetable = Timetable(
+        zone=ZoneInfo(schedule.timezone),
+        day=schedule.day,
+        hour=schedule.hour,
+        jitter_s=schedule.jitter_minutes * 60,
+        guard_s=settings.obelis.window_guard_s,
+        owner=settings.obelis.cpo_id,
+    )
+    sweep = timedelta(minutes=schedule.sweep_minutes)
+    watch = Watch(
+        reconciler=service.reconciler,
+        ledger=service.ledger,
+        timetable=timetable,
+        clock=clock,
+        events=events,
+        vitals=vitals,
+        prepare=partial(_require_tables, settings, store, events),
+        first_month=service.first_month,
+        sweep=sweep,
+        patience_s=min(settings.run.patience_s, sweep.total_seconds()),
+    )
+    heartbeat = Heartbeat(
+        watch=watch,
+        ledger=service.ledger,
+        timetable=timetable,
+        clock=clock,
+        events=events,
+        vitals=vitals,
+        write=write,
+        redact=service.redact,
+        instance=service.ledger.instance,
+        every_s=schedule.heartbeat_seconds,
+        requests_per_minute=settings.obelis.requests_per_minute,
+    )
+    return Daemon(service=service, vitals=vitals, timetable=timetable, watch=watch, heartbeat=heartbeat)
 
 
 def open_intake(store: Store, settings: Settings | None = None, *, at: datetime | None = None) -> SqlIntake:

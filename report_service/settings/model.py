@@ -6,6 +6,8 @@ the same. Types are strict: a number in quotes is refused. What is secret has a 
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -275,6 +277,16 @@ class Log(Section):
     )
 
 
+class Health(Section):
+    """How `report-service health` knows of the daemon."""
+
+    file: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None,
+        description="File that the daemon writes at each heartbeat and `health` reads; without it one in /tmp, "
+        "named after store and endpoint. Daemons that share store and machine need one each",
+    )
+
+
 class Settings(Section):
     """All settings, checked."""
 
@@ -285,6 +297,20 @@ class Settings(Section):
     retry: Retry = Retry()
     run: Run = Run()
     log: Log = Log()
+    health: Health = Health()
+
+    @property
+    def health_file(self) -> Path:
+        """Return health.file, or its default: the same for all who use this store, endpoint and CPO."""
+        if self.health.file is not None:
+            return self.health.file
+        url = self.store.url.get_secret_value()
+        place = (
+            Path.cwd() if re.match(r"sqlite\w*(\+\w+)?:///[^/]", url) else ""
+        )  # a file of the working directory
+        whose = f"{self.store.url} {place} {self.obelis.endpoint} {self.obelis.cpo_id}"
+        name = f"report-service-{sha256(whose.encode()).hexdigest()[:12]}.json"
+        return Path("/tmp") / name  # noqa: S108 - a container with a read-only root can write there
 
     def describe(self) -> dict[str, object]:
         """Return every setting that has a value by its dotted key, secrets masked, fit for the log."""

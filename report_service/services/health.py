@@ -1,0 +1,67 @@
+"""Whether the daemon is well: what it knows of itself, what it leaves for others to read, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from report_service.ports import Clock
+
+STUCK_S = 900.0
+"""A worker that did not move for so long hangs; planning a large month over a slow query takes minutes."""
+
+
+class Vitals:
+    """What the daemon's threads know of themselves."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Take the clock; all is well at first."""
+        self._clock = clock
+        self.moved_at = clock.monotonic()  # when the worker last showed that it goes on
+        self.failing: str | None = None  # why the last run did not go to its end
+        self.crashed: dict[str, str] = {}  # jobs whose last call raised, and what
+        self.crashes = 0  # since the start
+
+    def moved(self) -> None:
+        """Note that the worker goes on."""
+        self.moved_at = self._clock.monotonic()
+
+    def watching(self, stop: Callable[[], str | None]) -> Callable[[], str | None]:
+        """Return `stop`, noting each time that a worker asks it: every half second while it delivers."""
+
+        def ask() -> str | None:
+            self.moved()
+            return stop()
+
+        return ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """What the daemon leaves behind at each heartbeat; times are monotonic seconds, one clock for the machine."""
+
+    instance: str
+    beat_at: float
+    stale_after_s: float
+    moved_at: float
+    store: str | None  # why the store could not be read
+    failing: str | None
+    crashed: str | None
+    crashes: int
+
+
+def ailment(pulse: Pulse, *, at: float) -> str | None:
+    """Return why the daemon is not well at `at`, in one line; None if it is."""
+    age_s, still_s = at - pulse.beat_at, at - pulse.moved_at
+    ailments = {
+        "the last heartbeat is from before this machine was started": age_s < 0,
+        f"no heartbeat for {age_s:.0f} s: the daemon is dead or hangs": age_s > pulse.stale_after_s,
+        f"a job raises ({pulse.crashes} times since the start): {pulse.crashed}": pulse.crashed is not None,
+        f"the store cannot be reached: {pulse.store}": pulse.store is not None,
+        f"the worker has not moved for {still_s:.0f} s: it hangs": still_s > STUCK_S,
+        f"the last run failed: {pulse.failing}": pulse.failing is not None,
+    }
+    return next((why for why, so in ailments.items() if so), None)

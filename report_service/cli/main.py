@@ -13,8 +13,10 @@ import typer
 
 import report_service
 from report_service.cli.backfill import backfill
+from report_service.cli.daemon import daemon
 from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
+from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
 from report_service.cli.run import run
@@ -31,6 +33,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 complete or done; 2 usage, configuration or refused input; 3 something needs a person "
     "or more time; 4 stopped (credentials, API down, another process delivers); 1 a bug.",
 )
+app.command("daemon")(daemon)
 app.command("run")(run)
 app.command("backfill")(backfill)
 app.command("status")(status)
@@ -38,6 +41,7 @@ app.command("waive")(waive)
 app.command("import")(import_)
 app.command("demo")(demo)
 app.command("mock-api")(mock_api)
+app.command("health")(health)
 app.add_typer(db, name="db")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,13 @@ import typer
 
 from report_service.cli.frame import StopSign, is_terminal, logging_to, service_of, settings_of
 from report_service.cli.run import remarks
+from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from report_service.bootstrap import Service
+    from report_service.ports import Tally
     from report_service.services.backfill import Backfill, Backfilled, MonthPlan
 
 
@@ -34,21 +37,23 @@ def backfill(
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the hand-over packages.")] = Path("handover"),
 ) -> int:
-    """Make up for a stopped daemon: deliver what can still be delivered, record and hand over the rest.
+    """Make up for a stopped daemon: deliver what can be, record and hand over the rest.
 
-    Shows first what it would do for each month. Of a month whose window has closed, what is missing is recorded as
-    missed (or unresolved), and written to the output folder: a file with the exact bodies, and an e-mail to the
+    Shows first what it would do for each month. Of a month whose window has
+    closed, what is missing is recorded as missed (or unresolved), and written to
+    the output folder: a file with the exact bodies, and an e-mail to the
     authority.
     """
+    from report_service.cli.progress import ProgressEvents
     from report_service.domain.months import ReportMonth
     from report_service.services.backfill import Backfill
 
     settings, stop = settings_of(ctx), StopSign()
-    least = "warning" if is_terminal() else None
+    progress = ProgressEvents(sys.stdout) if is_terminal() else None
     with (
-        logging_to(sys.stderr, settings, least=least) as logging,
+        logging_to(sys.stderr, settings, least="warning" if progress else None) as logging,
         stop.listening(),
-        service_of(settings, logging, stop=stop) as service,
+        service_of(settings, logging, events=progress, stop=stop) as service,
     ):
         filling = Backfill(
             ledger=service.ledger,
@@ -64,9 +69,11 @@ def backfill(
         plans = list(filling.preview(months))
         _show(plans, output)
         if not yes and not _agreed():
+            print("Nothing was done.", file=sys.stderr)
             return 2
         waits = settings.run.patience_s if patience is None else patience
-        return _carry_out(filling, service, plans, waits, output)
+        with progress.showing(service.ledger) if progress else nullcontext():
+            return _carry_out(filling, service, plans, waits, output)
 
 
 def _show(plans: Sequence[MonthPlan], output: Path) -> None:
@@ -76,36 +83,29 @@ def _show(plans: Sequence[MonthPlan], output: Path) -> None:
     from report_service.services.backfill import Fate
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in (
-        "month",
-        "due",
-        "delivered",
-        "to deliver now",
-        "without usable data",
-        "too late",
-        "what is done",
-    ):
-        table.add_column(column, justify="left" if column in {"month", "what is done"} else "right")
-    does = {
-        Fate.DELIVER: "deliver: its window is open",
-        Fate.HAND_OVER: f"record as missed, write a package to {output}/",
-        Fate.COMPLETE: "nothing: all is in",
-    }
+    for column in ("month", "due", "in", "to send", "no data", "too late", ""):
+        table.add_column(column, justify="left" if column in {"month", ""} else "right", no_wrap=True)
+    does = {Fate.DELIVER: "deliver", Fate.HAND_OVER: "record, hand over", Fate.COMPLETE: "nothing to do"}
     for plan in plans:
-        what = does[plan.fate] + ("" if plan.known else " (the ledger has never seen it)")
         counts = (plan.plan.expected, plan.delivered, plan.sendable, plan.blocked, plan.lost)
-        table.add_row(str(plan.month), *(f"{count:,}" for count in counts), what)
+        table.add_row(str(plan.month), *(f"{count:,}" for count in counts), does[plan.fate])
     console_on(sys.stdout).print(table)
+    if any(plan.fate is Fate.HAND_OVER for plan in plans):
+        print(f"\nWhat is too late is recorded as missed, and written to {output}/ for the authority.")
+    unknown = [str(plan.month) for plan in plans if not plan.known]
+    if unknown:
+        print(f"\nThe ledger has never seen {', '.join(unknown)}: what came in by other means")
+        print("counts as not in. To leave such months out, name a later one with --from.")
     for plan in plans:
         for problem in plan.plan.problems:
             print(f"{plan.month}: source: {problem}")
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        print("Nothing was done. Call it with --yes to do this.", file=sys.stderr)
-        return False
-    return typer.confirm("Do this?")
+    if sys.stdin.isatty():
+        return typer.confirm("\nDo this?")
+    print("Call it with --yes to do this.", file=sys.stderr)
+    return False
 
 
 def _carry_out(
@@ -113,36 +113,53 @@ def _carry_out(
 ) -> int:
     from report_service.cli.exits import code_of, explain
 
-    worst = 0
+    complete = 0
     for done in filling.carry_out([plan.month for plan in plans], patience_s=patience_s):
         _tell(done, service, output)
         if done.result.error is not None:
             explain(done.result.error)
             return code_of(done.result.error)
-        worst = worst if done.result.complete else 3
-    return worst
+        complete += done.result.complete and not done.undelivered
+    return 0 if complete == len(plans) else 3
 
 
 def _tell(done: Backfilled, service: Service, output: Path) -> None:
     """Say what came of a month, and write its package."""
     from report_service.domain.delivery import DONE
-    from report_service.services.handover import bodies_file, summary
 
     tally = done.result.tally
     if tally is None:
         return
     print(f"\n{done.month}: {tally.count(DONE):,} of {tally.expected:,} reports are in.")
-    for line in remarks(done.result):
-        print(line)
+    for line in remarks(done.result, took_s=service.clock.monotonic() - done.result.started):
+        print(f"  {line}")
     if done.undelivered:
-        output.mkdir(parents=True, exist_ok=True)
-        bodies, email = (output / f"handover-{done.month}.{ending}" for ending in ("jsonl", "txt"))
-        _write(bodies, bodies_file(done.undelivered))
-        cpo_id = service.settings.obelis.cpo_id
-        _write(email, summary(done.month, tally, done.undelivered, cpo_id=cpo_id, bodies_name=bodies.name))
-        print(f"  {len(done.undelivered):,} can only be handed in by other means: send {email} with {bodies}.")
+        files = " and ".join(map(str, _hand_over(done, tally, service.settings.obelis.cpo_id, output)))
+        print(
+            f"  {len(done.undelivered):,} can only be handed in by other means. To send to the authority: {files}"
+        )
     elif not tally.complete:
-        print(f"  report-service status --month {done.month} says what is outstanding.")
+        print(f"  What is outstanding, and why: report-service status --month {done.month}")
+
+
+def _hand_over(done: Backfilled, tally: Tally, cpo_id: str, output: Path) -> list[Path]:
+    """Write a month's package, and return its files; raise BadInput."""
+    from report_service.services.handover import bodies_file, summary
+
+    email, bodies = (output / f"handover-{done.month}.{ending}" for ending in ("txt", "jsonl"))
+    texts = {email: summary(done.month, tally, done.undelivered, cpo_id=cpo_id, bodies_name=bodies.name)}
+    if lines := bodies_file(done.undelivered):
+        texts[bodies] = lines
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            _write(path, text)
+    except OSError as exc:
+        raise BadInput(
+            f"the package of {done.month} cannot be written to {output}: {exc.strerror}",
+            hint="Name another folder with --output, and call it again: nothing is sent twice.",
+        ) from exc
+    return list(texts)
 
 
 def _write(path: Path, text: str) -> None:

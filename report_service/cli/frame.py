@@ -7,12 +7,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+import typer
+
+from report_service.errors import ReportServiceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import FrameType
-
-    import typer
 
     from report_service.bootstrap import Service
     from report_service.domain.months import ReportMonth
@@ -57,7 +59,10 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 @contextmanager
 def logging_to(stream: TextIO, settings: Settings | None = None, *, least: str | None = None) -> Iterator[Logging]:
-    """Write the log to a stream as the settings ask for, or from the level `least` on."""
+    """Write the log to a stream as the settings ask for, or from the level `least` on.
+
+    What is a bug ends here, as `service.crashed` and exit code 1: later nobody would take the secrets out.
+    """
     from report_service.adapters.clock import SystemClock
     from report_service.bootstrap import secrets_of
     from report_service.events import Level
@@ -74,6 +79,11 @@ def logging_to(stream: TextIO, settings: Settings | None = None, *, least: str |
     )
     try:
         yield logging
+    except (ReportServiceError, typer.Exit, typer.Abort):
+        raise
+    except Exception as bug:
+        sys.excepthook(type(bug), bug, bug.__traceback__)
+        raise typer.Exit(1) from bug
     finally:
         logging.close()
 

@@ -22,6 +22,7 @@ from report_service.cli.mock_api import mock_api
 from report_service.cli.run import run
 from report_service.cli.status import status
 from report_service.cli.store import db
+from report_service.cli.streams import unbreakable
 from report_service.cli.waive import waive
 from report_service.errors import ReportServiceError, UsageError
 
@@ -68,6 +69,7 @@ def options(
 
 def main() -> None:
     """Run the command line and exit."""
+    sys.stdout, sys.stderr = unbreakable(sys.stdout), unbreakable(sys.stderr)
     sys.exit(invoke(sys.argv[1:]))
 
 
@@ -76,7 +78,8 @@ def invoke(arguments: list[str]) -> int:
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except typer.TyperException as exc:  # the command line itself is wrong
-        explain(UsageError(str(exc), hint="report-service COMMAND --help says what a command takes."))
+        if exc.format_message():  # empty: no command was given, and the help is shown
+            explain(UsageError(exc.format_message(), hint="report-service COMMAND --help says what it takes."))
         return 2
     except (typer.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)

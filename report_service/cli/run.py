@@ -36,8 +36,8 @@ def run(
 ) -> int:
     """Collect, check and deliver a month's reports now, and say what is left.
 
-    On a terminal with a progress bar; elsewhere one JSON event a line on standard output, the summary on
-    standard error.
+    On a terminal with a progress bar; elsewhere one JSON event a line on
+    standard output, the summary on standard error.
     """
     from report_service.cli.progress import ProgressEvents
 
@@ -53,7 +53,7 @@ def run(
         if dry_run:
             return _preview(service, wanted, json=json)
         waits = settings.run.patience_s if patience is None else patience
-        with progress.showing(service.ledger, wanted) if progress else nullcontext():
+        with progress.showing(service.ledger) if progress else nullcontext():
             result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
         return conclude(service, result, json=json)
 
@@ -78,7 +78,7 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
         else:
             console = console_on(sys.stdout if is_terminal() else sys.stderr)
             console.print(month_view(found))
-    for line in remarks(result):
+    for line in remarks(result, took_s=service.clock.monotonic() - result.started):
         print(line, file=sys.stderr)
     if result.error is not None:
         explain(result.error)
@@ -87,9 +87,9 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
     return 0 if result.complete and not result.tally.drifted else 3
 
 
-def remarks(result: RunResult) -> list[str]:
+def remarks(result: RunResult, *, took_s: float) -> list[str]:
     """Return what a person should know of a run beside how the month stands."""
-    lines = []
+    lines = [f"{result.delivered.sent:,} requests in {took_s:.1f} s."] if result.delivered else []
     if result.plan is not None:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)

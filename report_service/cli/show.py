@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +15,7 @@ from report_service.domain.months import BERLIN
 from report_service.services.status import NEXT_STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import TextIO
 
@@ -22,9 +25,24 @@ if TYPE_CHECKING:
     from report_service.ports import Standing
     from report_service.services.status import MonthStatus
 
-SHOWN = 40
-"""How many outstanding reports are listed; `--all` lists every one."""
-WAITING = frozenset({State.PENDING, State.IN_FLIGHT, State.RETRYING})
+KEYS = 5
+"""How many keys of one reason are listed; `--all` lists every one."""
+REASONS = 8
+"""How many reasons of one state are listed, in the same way."""
+WAITING = (State.PENDING, State.IN_FLIGHT, State.RETRYING)
+"""What needs nobody, as long as the window is open."""
+ORDER = (
+    State.REJECTED,
+    State.INVALID,
+    State.AWAITING_DATA,
+    State.UNRESOLVED,
+    State.MISSED,
+    State.ACCEPTED,
+    State.ALREADY_REPORTED,
+    State.WAIVED,
+    *WAITING,
+)
+"""What is outstanding, most urgent first: what needs a person, then what only needs time."""
 
 
 def console_on(stream: TextIO) -> Console:
@@ -39,41 +57,43 @@ def style_of(state: State) -> str:
     return "yellow" if state in WAITING else "bold red" if state in OVER else "red"
 
 
-def month_view(status: MonthStatus, *, limit: int | None = SHOWN) -> RenderableType:
-    """Return the whole view: head, kinds against states, what is outstanding, and the verdict."""
-    parts: list[RenderableType] = [_head(status), _kinds(status)]
+def month_view(status: MonthStatus, *, everything: bool = False) -> RenderableType:
+    """Return the whole view: head, kinds against states, what is outstanding by reason, and the verdict."""
+    parts: list[RenderableType] = [_head(status)]
+    if status.tally.expected:
+        parts.append(_kinds(status))
     if status.outstanding:
-        parts.append(_outstanding(status, limit))
-    return Group(*parts, verdict(status))
+        parts.append(_outstanding(status, everything=everything))
+    parts.append(verdict(status))
+    return Group(*parts)
 
 
 def _head(status: MonthStatus) -> Text:
     window = status.window
     text = Text.assemble(("Reports for ", "bold"), (str(status.month), "bold cyan"), f" to {status.endpoint}\n")
     if status.at < window.opens:
-        text.append(f"window opens {local(window.opens)}")
+        text.append(f"window opens {local(window.opens)}\n")
     elif status.at >= window.closes:
-        text.append(f"window closed {local(window.closes)}", "bold red" if not status.tally.complete else "")
+        text.append(f"window closed {local(window.closes)}\n", "" if status.tally.complete else "bold red")
     else:
         left = window.closes - status.at
         text.append(f"window open until {local(window.closes)}, ")
         text.append(f"{left.days} days" if left.days >= 2 else f"{left.total_seconds() / 3600:.0f} hours", "bold")
-        text.append(" left")
+        text.append(" left\n")
     if status.outlook is not None:
         late = "" if status.outlook.in_time else ", after the window closes"
-        text.append(
-            f"; what can be sent is in by {local(status.outlook.done_at)}{late}", "bold red" if late else ""
-        )
+        style = "bold red" if late else ""
+        text.append(f"what can be sent is in by {local(status.outlook.done_at)}{late}\n", style)
     return text
 
 
 def _kinds(status: MonthStatus) -> Table:
     used = [state for state in State if status.tally.count([state])]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("kind")
-    table.add_column("due", justify="right")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("due", justify="right", no_wrap=True)
     for state in used:
-        table.add_column(state.value.replace("_", " "), justify="right")
+        table.add_column(_words(state), justify="right")
     for kind, states in status.tally.by_kind.items():
         table.add_row(_words(kind), f"{sum(states.values()):,}", *(_count(states.get(s, 0), s) for s in used))
     table.add_section()
@@ -86,30 +106,44 @@ def _count(count: int, state: State) -> Text:
     return Text(f"{count:,}", style_of(state)) if count else Text("·", "dim")
 
 
-def _words(kind: Kind) -> str:
-    return kind.value.replace("_", " ").replace("ad hoc", "ad-hoc")
+def _words(name: Kind | State) -> str:
+    return name.value.replace("_", " ").replace("ad hoc", "ad-hoc")
 
 
-def _outstanding(status: MonthStatus, limit: int | None) -> RenderableType:
-    shown = status.outstanding[:limit]
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), title_justify="left")
-    for column in ("outstanding", "state", "why, and what to do"):
-        table.add_column(column, overflow="fold")
-    for report in shown:
-        table.add_row(str(report.key), Text(report.state.value, style_of(report.state)), _why(status, report))
-    more = len(status.outstanding) - len(shown)
-    note = (
-        [Text(f"... and {more:,} more: report-service status --month {status.month} --all", "dim")] if more else []
-    )
-    return Group(Text(), table, *note)
+def _outstanding(status: MonthStatus, *, everything: bool) -> Group:
+    """Return what is outstanding, by state and by reason: many alike are one thing to do."""
+    by_state: dict[State, dict[str, list[Standing]]] = defaultdict(lambda: defaultdict(list))
+    for report in status.outstanding:
+        by_state[report.state][status.reason(report)].append(report)
+    lines: list[RenderableType] = []
+    hidden = 0
+    for state in sorted(by_state, key=ORDER.index):
+        reasons = sorted(by_state[state].items(), key=lambda item: -len(item[1]))
+        reports = [report for _, alike in reasons for report in alike]
+        name, style = ("changed since delivery", "yellow") if state in DONE else (_words(state), style_of(state))
+        lines += [Text(), Text.assemble((f"{name} ({len(reports):,})", style), f": {_next_step(state, reports)}")]
+        for reason, alike in reasons if everything else reasons[:REASONS]:
+            shown = alike if everything else alike[:KEYS]
+            hidden += len(alike) - len(shown)
+            more = [f"... and {len(alike) - len(shown):,} more"] if len(alike) > len(shown) else []
+            keys = Text("\n".join([*(str(report.key) for report in shown), *more]), "dim", no_wrap=True)
+            keys.overflow = "ignore"  # a key is copied whole
+            lines += [Padding.indent(reason, 2), Padding.indent(keys, 4)]
+        if not everything and len(reasons) > REASONS:
+            hidden += 1
+            lines.append(Padding.indent(Text(f"... and {len(reasons) - REASONS:,} more reasons", "dim"), 2))
+    if hidden:
+        lines += [Text(), Text(f"To see each: report-service status --month {status.month} --all")]
+    return Group(*lines)
 
 
-def _why(status: MonthStatus, report: Standing) -> Text:
-    text = Text(status.reason(report))
-    step = NEXT_STEPS.get(report.state, "")
-    if report.next_attempt_at is not None:
-        step = f"tried again {local(report.next_attempt_at)}"
-    return text.append(f"\n-> {step.replace('KEY', str(report.key))}", "dim") if step else text
+def _next_step(state: State, reports: Sequence[Standing]) -> str:
+    """Return what is to be done about reports in a state, or when the service does it."""
+    times = [report.next_attempt_at for report in reports if report.next_attempt_at is not None]
+    if not times:
+        return NEXT_STEPS[state]
+    first, last = local(min(times)), local(max(times))
+    return f"tried again {first}" if first == last else f"tried again from {first} to {last}"
 
 
 def verdict(status: MonthStatus) -> Text:
@@ -124,9 +158,12 @@ def verdict(status: MonthStatus) -> Text:
     text = Text(f"\nNot complete: {done:,} of {tally.expected:,} reports are in.", "bold red")
     if tally.complete:
         text = Text(f"\nAll {done:,} reports are in, but not with the figures of today.", "bold yellow")
-    on_the_way = tally.count(WAITING)
-    if on_the_way:
-        text.append(f" {on_the_way:,} are on their way.", "yellow")
+    waiting = tally.count(WAITING)
+    blocked = tally.expected - done - waiting
+    if blocked:
+        text.append(f" {blocked:,} {'needs' if blocked == 1 else 'need'} a person.", "red")
+    if waiting:
+        text.append(f" {waiting:,} {'is' if waiting == 1 else 'are'} on the way.", "yellow")
     if tally.drifted:
         text.append(f" {tally.drifted:,} changed after they were delivered.", "yellow")
     return text

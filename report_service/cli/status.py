@@ -18,7 +18,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Show what is due for a month, what was delivered, and what is outstanding and why."""
-    from report_service.cli.show import SHOWN, console_on, month_view
+    from report_service.cli.show import console_on, month_view
     from report_service.services.status import status_of
 
     settings = settings_of(ctx)
@@ -33,5 +33,5 @@ def status(
     if json:
         print(json_.dumps(found.as_json(), indent=2))
     else:
-        console_on(sys.stdout).print(month_view(found, limit=None if everything else SHOWN))
+        console_on(sys.stdout).print(month_view(found, everything=everything))
     return 0 if found.tally.complete and not found.tally.drifted else 3

@@ -55,16 +55,17 @@ def summary(
         f"für den Berichtsmonat {month.wire()} konnten {len(undelivered)} von {tally.expected} Berichten nicht",
         "fristgerecht über die API von OBELISdeutschlandnetz übermittelt werden.",
         "",
-        f"{'Bericht':<32}{'fällig':>8}{'übermittelt':>13}{'offen':>8}",
+        f"{'Bericht':<32}{'fällig':>8}{'übermittelt':>13}{'entfallen':>11}{'offen':>8}",
     ]
     missing = Counter(one.key.kind for one in undelivered)
     for kind, states in tally.by_kind.items():
-        due = sum(states.values())
-        lines.append(f"{GERMAN[kind]:<32}{due:>8}{due - missing[kind]:>13}{missing[kind]:>8}")
+        due, waived = sum(states.values()), states.get(State.WAIVED, 0)
+        delivered = due - waived - missing[kind]
+        lines.append(f"{GERMAN[kind]:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}")
     lines.append("")
     if attached:
         lines += [
-            f"Die Angaben zu {len(attached)} Berichten reichen wir hiermit nach; die Datei {bodies_name}",
+            f"Die Angaben zu {_reports(attached)} reichen wir hiermit nach; die Datei {bodies_name}",
             "enthält je Zeile einen Bericht in der Form, in der er übermittelt worden wäre.",
             "",
         ]
@@ -72,13 +73,21 @@ def summary(
         lines += [
             f"Bei {len(unresolved)} dieser Berichte wurde die Übermittlung begonnen, aber nicht bestätigt.",
             "Wir bitten um Mitteilung, ob sie bei Ihnen eingegangen sind:",
-            *(f"  {one.key}" for one in unresolved),
+            *map(_line, unresolved),
             "",
         ]
     if lacking:
         lines += [
-            f"Zu {len(lacking)} Berichten liegen uns keine verwendbaren Angaben vor:",
-            *(f"  {one.key}: {one.reason or 'keine Angaben'}" for one in lacking),
+            f"Zu {_reports(lacking)} liegen uns keine verwendbaren Angaben vor:",
+            *map(_line, lacking),
             "",
         ]
     return "\n".join([*lines, "Mit freundlichen Grüßen", ""])
+
+
+def _reports(those: Sequence[Undelivered]) -> str:
+    return f"{len(those)} {'Bericht' if len(those) == 1 else 'Berichten'}"
+
+
+def _line(one: Undelivered) -> str:
+    return f"  {GERMAN[one.key.kind]} {one.key.subject}".rstrip()

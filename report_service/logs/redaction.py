@@ -6,20 +6,17 @@ token, a JWT, user info in a URL, whatever follows a name such as `client_secret
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+
+from report_service.domain.secrecy import forms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 REDACTED = "[redacted]"
-SHORTEST = 4  # a shorter value is no secret, and would blot out ordinary text
 _LEARNT = 8  # tokens change every hour: only the latest can still be used
 
 _NAME = r"(?:authorization|cookie|api[_-]?key|private[_-]?key|secret|passw(?:or)?d|passwd|pwd|token)"
@@ -52,7 +49,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Take the values that are secret for as long as the process lives."""
         self._lock = threading.Lock()
-        self._known = tuple(_longest_first(secrets))
+        self._known = forms_of(secrets)
         self._learnt: deque[str] = deque(maxlen=_LEARNT)
         self._forms = self._known
 
@@ -61,7 +58,7 @@ class Redactor:
         with self._lock:
             if secret not in self._learnt:
                 self._learnt.append(secret)
-                self._forms = (*_longest_first(self._learnt), *self._known)
+                self._forms = (*forms_of(self._learnt), *self._known)
 
     def finds(self, text: str) -> bool:
         """Say whether `text` may hold a secret; False is certain."""
@@ -82,36 +79,3 @@ def _any(parts: tuple[str, ...], text: str) -> bool:
         if part in text:
             return True
     return False
-
-
-def _longest_first(secrets: Iterable[str]) -> list[str]:
-    """Return every form of the secrets, so ordered that none is cut by a part of itself."""
-    forms = {form for secret in secrets for form in _forms(secret.strip()) if len(form) >= SHORTEST}
-    return sorted(forms, key=lambda form: (-len(form), form))
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret as it is, and as URLs, JSON, Python, HTML and base64 write it."""
-    if len(secret) < SHORTEST:
-        return
-    data = secret.encode("utf-8", "surrogatepass")
-    yield secret
-    for quoted in (quote(data, safe=""), quote(data, safe="/"), quote_plus(data)):
-        yield quoted
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield repr(secret)[1:-1]
-    yield repr(data)[2:-1]
-    yield html.escape(secret)
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(data).decode().rstrip("=")
-        for before in range(3):
-            yield _within_base64(encode(bytes(before) + data).decode(), before, len(data))
-
-
-def _within_base64(encoded: str, before: int, size: int) -> str:
-    """Return what stands for the secret alone when `before` bytes come first, as in `id:secret`."""
-    first = -(-before * 8 // 6)
-    last = (before + size) * 8 // 6
-    return encoded[first:last]

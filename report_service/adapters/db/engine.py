@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from report_service.domain.secrecy import forms_of
 from report_service.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as exc:
-        shown = engine.url.render_as_string(hide_password=True)
-        reason = " ".join(str(exc.orig).split())
+        shown = _shown(engine.url)
+        reason = without_password(" ".join(str(exc.orig).split()), engine.url)
         raise StoreUnavailable(
             f"the store {shown} cannot be used: {reason}",
             hint="See that the database is up, its disk is not full and the URL in [store] is right. "
@@ -67,25 +68,45 @@ def translated(engine: Engine) -> Iterator[None]:
         raise StoreUnavailable(f"the store cannot be used: {type(exc).__name__}: {exc}") from exc
 
 
-def _engine(url: str) -> Engine:
+def parsed(url: str) -> URL:
+    """Return a URL in its parts; raise ArgumentError."""
     try:
-        parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        return make_url(url)
+    except ValueError as exc:  # it quotes what stands where a port should: half a password that holds @ and :
+        raise ArgumentError("the port is no number") from exc
+
+
+def without_password(words: str, url: URL) -> str:
+    """Return what a driver says without the password, or any value of the URL's query, that it may quote."""
+    secrets = [url.password, *(value for values in url.normalized_query.values() for value in values)]
+    for form in forms_of(secret for secret in secrets if secret):
+        words = words.replace(form, "***")
+    return words
+
+
+def _shown(url: URL) -> str:
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _engine(text: str) -> Engine:
+    try:
+        url = parsed(text)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
             raise ConfigurationError(
-                f"store.url = {parsed.render_as_string(hide_password=True)!r} names no supported database",
+                f"store.url = {_shown(url)!r} names no supported database",
                 hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
             )
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed.render_as_string(hide_password=False), parsed.database)
+        if url.get_backend_name() == "sqlite":
+            return _sqlite(url.render_as_string(hide_password=False), url.database)
         arguments: dict[str, Any] = {
             "connect_timeout": 5,
             "tcp_user_timeout": 15000,
             "application_name": "report-service",
             "options": _POSTGRES_OPTIONS,
         }
-        return create_engine(parsed, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        return create_engine(url, pool_pre_ping=True, pool_size=2, connect_args=arguments)
     except (ArgumentError, NoSuchModuleError) as exc:
         raise ConfigurationError(
             "store.url is not the URL of a database",

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, NullPool, column, create_engine, event, make_url, select, table, text
+from sqlalchemy import URL, Engine, NullPool, column, create_engine, event, select, table, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from report_service.adapters.db.engine import parsed, without_password
 from report_service.domain import columns, forms
 from report_service.domain.faults import BadValue
 from report_service.domain.inventory import Inventory
@@ -77,7 +78,7 @@ def _queried(form: Form, month: ReportMonth, url: str, query: str) -> Iterator[M
     """Yield the rows of an operator's query; raise SourceUnavailable, which names the source, never a password."""
     with _translated(form.name, url):
         statement = _bound(form.name, query, month)
-        with _read_only(make_url(url)).connect() as connection:
+        with _read_only(parsed(url)).connect() as connection:
             result = connection.execution_options(yield_per=_BATCH).execute(statement)
             values_of = itemgetter(*_positions(form, list(result.keys())))
             for values in result:
@@ -162,7 +163,7 @@ def _translated(name: str, url: str) -> Iterator[None]:
         yield
     except (NoSuchModuleError, ImportError) as exc:  # the former is an ArgumentError, too
         raise SourceUnavailable(
-            f"sources.{name}: no driver is installed for {make_url(url).drivername}: {exc}",
+            f"sources.{name}: no driver is installed for {parsed(url).drivername}: {exc}",
             hint="Install it beside report-service, or use sqlite:// or postgresql+psycopg://.",
         ) from exc
     except ArgumentError as exc:  # its own words may hold the URL
@@ -171,11 +172,11 @@ def _translated(name: str, url: str) -> Iterator[None]:
             hint="Write it as sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
         ) from exc
     except SQLAlchemyError as exc:
-        parsed = make_url(url)
+        place = parsed(url)
         reason = " ".join(str(exc.orig if isinstance(exc, DBAPIError) else exc).split())
-        reason = reason.replace(str(parsed.password), "***") if parsed.password else reason
         raise SourceUnavailable(
-            f"sources.{name} cannot be read from {parsed.host or parsed.database}: {reason}",
+            f"sources.{name} cannot be read from {place.host or place.database}: "
+            f"{without_password(reason, place)}",
             hint="See that this database is up, and that url and query are right; "
             "`report-service check` tries every source.",
         ) from exc

@@ -25,6 +25,7 @@ LONGEST_MARGIN_S = 300.0
 """... but never more than this."""
 
 _VISIBLE = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[A-Za-z_]{1,40}")  # any other is none, and may be what nobody should read
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+(\.[\w-]*)?")
 _WRONG_URL = "check obelis.token_url: no token endpoint seems to be there"
 _WRONG_CREDENTIALS = "check obelis.client_id, obelis.client_secret and obelis.cpo_id with OBELIS"
@@ -65,10 +66,10 @@ class ClientCredentials:
         said = _object(answer.body)
         value, kind = said.get("token"), said.get("token_type", "Bearer")
         if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
-            names = ", ".join(sorted(said)) or "none"
+            names = ", ".join(sorted(filter(_NAME.fullmatch, said))) or "none"
             raise _unusable(f"has no `token`; its fields: {names}")
         if str(kind).lower() != "bearer":
-            raise _unusable(f"has the token_type {kind!r}, not Bearer")
+            raise _unusable("has a token_type other than Bearer")
         life_s = _life_s(said.get("expires_in"), value, answer)
         return Token(value=value, refresh_at=at + life_s - min(life_s * MARGIN, LONGEST_MARGIN_S))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from dataclasses import replace
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -17,6 +17,7 @@ from report_service import __version__
 from report_service.adapters.obelis.passage import Passage, Withheld
 from report_service.adapters.obelis.transport import Line, Watchdog
 from report_service.domain.answers import Answer
+from report_service.domain.secrecy import forms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 BODY_LIMIT = 64 * 1024
 """The most bytes of an answer that are kept; the API's answers have a few hundred."""
 
-SPEAKING = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyError, OSError)
+TELLING = 8
+"""What is sent and shorter than this is looked for in no answer: it could be a part of an id."""
+
+SPEAKING = (httpx.TimeoutException, httpx.NetworkError, OSError)
 """The failures whose words are the machine's own; others may quote what was sent, the token for one."""
 
 
@@ -68,6 +72,9 @@ class HttpReportApi:
             "x-correlation-id": correlation_id,
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
+        query = parse_qsl(credentials.token_url.partition("?")[2])
+        secrets = (credentials.client_secret, *(value for _, value in query), *(headers or {}).values())
+        self._secret_forms = forms_of(secret for secret in secrets if len(secret) >= TELLING)
         self._mine = threading.local()
         self._lines: set[Line] = set()
         self._watchdog = Watchdog(clock)
@@ -161,18 +168,20 @@ class HttpReportApi:
         if passage.line.cut:
             return f"no whole answer within {self._timeout_s:g} s"
         words = str(failure) if isinstance(failure, SPEAKING) else ""
+        if isinstance(failure, httpx.ProxyError):
+            words = str(failure)[:3]  # its status; the words after it are the proxy's
         return ": ".join(part for part in (type(failure).__name__, words) if part)
 
     def _without_secrets(self, answer: Answer, request: Request) -> Answer:
-        """Return the answer without the token, or the client secret, that it may repeat (law 6)."""
-        secret = request.token
-        if secret is None:
-            if answer.http_status is not None and answer.http_status < 300:
-                return answer  # it is to be read, not to be kept
-            secret = self._credentials.client_secret
+        """Return the answer without the secrets that were sent, however it writes them (law 6).
+
+        Here, before anybody keeps or cuts it: of half a secret nobody could tell that it is one.
+        """
+        if request.token is None and answer.http_status is not None and answer.http_status < 300:
+            return answer  # it is to be read, not to be kept
         body = answer.body
-        for form in {secret.encode(), json.dumps(secret)[1:-1].encode()} - {b""}:
-            body = body.replace(form, b"***")
+        for form in (*forms_of([request.token or ""]), *self._secret_forms):
+            body = body.replace(form.encode(), b"***")
         return answer if body == answer.body else replace(answer, body=body)
 
     def _line(self) -> Line:

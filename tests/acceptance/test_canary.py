@@ -1,0 +1,384 @@
+"""Secrets are sent through every path of the program, and found in nothing that it writes: law 6."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from report_service.adapters.clock import SystemClock
+from report_service.cli.main import invoke
+from report_service.domain.months import ReportMonth
+from tests.operator_files import write_operator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+COMMAND = Path(sys.executable).with_name("report-service")
+MONTH = ReportMonth.previous(SystemClock().now())
+
+# Words that no encoding but base64 changes, and after them what every encoding writes differently.
+CLIENT, TOKEN, HEADER, STORE, SOURCE, PROXY, QUERY = WORDS = (
+    "ClientKanarienvogel1",
+    "TokenKanarienvogel2",
+    "HeaderKanarienvogel3",
+    "StoreKanarienvogel4",
+    "SourceKanarienvogel5",
+    "ProxyKanarienvogel6",
+    "QueryKanarienvogel7",
+)
+AWKWARD = "+/%&=\"'<\\"
+CLIENT_SECRET, TOKEN_VALUE, HEADER_VALUE = CLIENT + AWKWARD, TOKEN + AWKWARD, HEADER + AWKWARD
+TELLING = 10
+"""So many characters of a secret in a row are a leak: the first half of one that was cut counts too."""
+
+
+def leaks(text: str | bytes) -> set[str]:
+    """Return the words that a text holds, even in part: plain, or in base64 with anything before them."""
+    text = text if isinstance(text, str) else text.decode("latin-1")
+    plain = text.lower()
+    return {word for word in WORDS if word[:TELLING].lower() in plain or any(part in text for part in coded(word))}
+
+
+def coded(word: str) -> Iterator[str]:
+    """Yield the beginning of a word in base64, for each place in a group of three bytes at which it can begin."""
+    for before in range(3):
+        within = base64.b64encode(b"?" * before + word.encode()).decode()[-(-before * 8 // 6) :][:TELLING]
+        yield from (within, within.replace("+", "-").replace("/", "_"))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_search_finds_a_secret_however_it_is_written(word: str) -> None:
+    secret = word + AWKWARD
+    for written in (
+        secret,
+        secret[:TELLING],
+        secret.upper(),
+        quote(secret, safe=""),
+        json.dumps(secret),
+        base64.b64encode(secret.encode()).decode(),
+        base64.urlsafe_b64encode(b"user:" + secret.encode()).decode(),
+        base64.b64encode(b"1234567" + secret.encode()).decode(),
+    ):
+        assert leaks(f"before {written} after") == {word}, written
+    assert leaks("a Kanarie and another Kanarie: two birds") == set()
+
+
+# --- the program, and what it writes
+
+
+def variables(**settings: str) -> dict[str, str]:
+    """Return the variables of settings: `obelis__mode` stands for REPORT_SERVICE_OBELIS__MODE."""
+    return {f"REPORT_SERVICE_{name.upper()}": value for name, value in settings.items()}
+
+
+MOCK_MODE = variables(
+    obelis__mode="mock",
+    obelis__client_id="test-client",
+    obelis__client_secret=CLIENT_SECRET,
+    obelis__cpo_id="DEABC",
+    obelis__headers__x_api_key=HEADER_VALUE,
+    obelis__token_url=f"https://api.invalid/token?code={QUERY}",
+    obelis__proxy=f"http://user:{PROXY}@proxy.invalid:8080",
+    store__url="sqlite:///store.sqlite3",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The program as its users run it: in a folder of its own, with these variables."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: MOCK_MODE)
+
+    def having(self, **settings: str) -> Program:
+        return replace(self, environ={**self.environ, **variables(**settings)})
+
+    def run(self, *arguments: str, code: int = 0, wrapped: str = "") -> str:
+        """Run a command, maybe in a Python program that prepares something, and return what it wrote, searched."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
+        command = [sys.executable, "-c", wrapped] if wrapped else [str(COMMAND)]
+        done = subprocess.run(
+            [*command, *arguments],
+            env=others | dict(self.environ),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        self.search(done.stdout + done.stderr)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def search(self, written: str) -> None:
+        """Search what was written, every file in the folder as it is, and the database as its tables tell it."""
+        assert leaks(written) == set(), written
+        for path in self.folder.rglob("*"):
+            assert path.is_dir() or leaks(path.read_bytes()) == set(), path
+        database = self.folder / "store.sqlite3"
+        if database.exists():
+            with closing(sqlite3.connect(database)) as connection:
+                assert leaks("\n".join(connection.iterdump())) == set()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    folder = tmp_path / "operator"
+    folder.mkdir()
+    return Program(folder=folder)
+
+
+@pytest.fixture
+def filled(program: Program, tmp_path: Path) -> Program:
+    """Return the program with the figures of a month in its store."""
+    csv = write_operator(tmp_path / "csv", MONTH, hubs=4, points_per_hub=6, provider_groups=15)
+    program.run("import", str(csv))
+    return program
+
+
+@pytest.fixture
+def told(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Return what runs a command that only reads or refuses, without the cost of a process."""
+
+    def run(*arguments: str, environ: Mapping[str, str], code: int) -> str:
+        for name in os.environ:
+            if name.startswith("REPORT_SERVICE_"):
+                monkeypatch.delenv(name)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(program.folder)
+        got = invoke(list(arguments))
+        written = "".join(capfd.readouterr())
+        program.search(written)
+        assert got == code, written
+        return written
+
+    return run
+
+
+# --- settings
+
+WRONG_SETTINGS = {
+    "a line break in the secret": {"obelis__client_secret": f"{CLIENT}\n{CLIENT}"},
+    "a letter that is not ASCII": {"obelis__client_secret": f"{CLIENT}ü"},
+    "a line break in a header": {"obelis__headers__x_key": f"{HEADER}\r\nx: y"},
+    "a header of our own": {"obelis__headers__authorization": f"Bearer {HEADER}"},
+    "a misspelt variable": {"obelis__client_secrett": CLIENT_SECRET},
+    "the secret where its file belongs": {"obelis__client_secret_file": CLIENT_SECRET},
+    "user info in the API's URL": {"obelis__base_url": f"https://user:{QUERY}@api.invalid"},
+    "a query in the API's URL": {"obelis__base_url": f"https://api.invalid/?code={QUERY}"},
+    "no TLS to the token endpoint": {"obelis__token_url": f"http://api.invalid/token?code={QUERY}"},
+    "user info in the token's URL": {"obelis__token_url": f"https://user:{QUERY}/+@api.invalid/token"},
+    "a store that is not supported": {"store__url": f"mysql://user:{STORE}@db.invalid/x"},
+    "half a store's URL": {"store__url": f"postgresql+psycopg:/user:{STORE}@db.invalid/x"},
+    "a password alone for a store": {"store__url": STORE},
+    "a store's port that is none": {"store__url": f"postgresql://user:{STORE}@db.invalid:{STORE}/x"},
+    "a proxy that is not supported": {"obelis__proxy": f"socks5://user:{PROXY}@proxy.invalid"},
+    "a slash in a proxy's password": {"obelis__proxy": f"http://user:{PROXY}/x@proxy.invalid:8080"},
+    "a proxy that would read secrets": {"obelis__base_url": "http://127.0.0.1:1"},
+    "half a source's URL": {"sources__hubs__url": f"user:{SOURCE}@db.invalid", "sources__hubs__query": "SELECT 1"},
+    "a source without a query": {"sources__hubs__url": f"postgresql://user:{SOURCE}@db.invalid/x"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SETTINGS.values(), ids=WRONG_SETTINGS)
+def test_a_wrong_setting_is_told_without_its_secret(told: Callable[..., str], wrong: dict[str, str]) -> None:
+    right = {"obelis__mode": "http", "obelis__base_url": "https://api.invalid"}
+    environ = MOCK_MODE | variables(**right | wrong)
+    assert "Error: " in told("status", environ=environ, code=2)
+
+
+WRONG_FILES = {
+    "a line that is not TOML": f"[obelis]\nmode = 'mock'\nclient_secret = {CLIENT_SECRET}\n",
+    "text that does not end": f'[obelis]\nclient_secret = "{CLIENT}\n',
+    "a list for a secret": f'[obelis]\nclient_secret = ["{CLIENT}"]\n',
+    "a table for a secret": f'[obelis]\nclient_secret = {{ value = "{CLIENT}" }}\n',
+    "a misspelt key": f'[obelis]\nclient_secert = "{CLIENT}"\n',
+    "a secret for a section": f'store = "{STORE}"\n',
+    "a table for a header": f'[obelis.headers]\nx-key = {{ value = "{HEADER}" }}\n',
+    "a list for a store's URL": f'[store]\nurl = ["postgresql://user:{STORE}@db.invalid/x"]\n',
+    "a source of an unknown table": f'[sources.hubz]\nurl = "postgresql://user:{SOURCE}@db.invalid/x"\n',
+}
+
+
+@pytest.mark.parametrize("text", WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_wrong_file_is_told_without_its_secrets(told: Callable[..., str], tmp_path: Path, text: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    assert "wrong.toml" in told("--config", str(file), "status", environ={}, code=2)
+
+
+def test_help_shows_no_value_of_a_setting(program: Program, told: Callable[..., str]) -> None:
+    commands = re.findall(r"^│ ([a-z][a-z-]*) ", told("--help", environ=MOCK_MODE, code=0), re.MULTILINE)
+    assert {"run", "status", "import", "db"} <= set(commands)
+    for command in commands:
+        assert "Usage" in told(command, "--help", environ=MOCK_MODE, code=0)
+
+
+# --- the API
+
+Repeat = "Callable[[Parrot, str], tuple[int, str] | bytes]"
+
+
+def message(text: str) -> str:
+    return json.dumps({"statusCode": 400, "message": text})
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+ANSWERS: Mapping[str, Callable[[str], tuple[int, str] | bytes]] = {
+    "its words": lambda heard: (400, message(f"you said {heard}")),
+    "in base64": lambda heard: (400, message(encoded(heard))),
+    "as in a URL": lambda heard: (400, message(quote_plus(heard))),
+    "the token alone": lambda heard: (400, message(TOKEN_VALUE)),
+    "the token in base64, cut": lambda heard: (400, message("x" * 380 + encoded(TOKEN_VALUE))),
+    "the token for a URL, cut": lambda heard: (400, message("x" * 375 + quote(TOKEN_VALUE))),
+    "a header's value, cut": lambda heard: (400, message("x" * 380 + HEADER_VALUE)),
+    "faults of fields": lambda heard: (
+        200,
+        json.dumps({"status_code": 2001, "data": [{"fieldName": heard, "invalidValue": heard, "message": "no"}]}),
+    ),
+    "an id": lambda heard: (200, json.dumps({"statusCode": 200, "data": {"id": TOKEN_VALUE}})),
+    "an id in base64": lambda heard: (200, json.dumps({"statusCode": 200, "data": {"id": encoded(TOKEN_VALUE)}})),
+    "an echo": lambda heard: (200, json.dumps({"statusCode": 200, "data": {"id": "1", "rating": heard}})),
+    "forbidden": lambda heard: (403, message(heard)),
+    "not found": lambda heard: (404, heard),
+    "a conflict": lambda heard: (409, message(heard)),
+    "a failure": lambda heard: (500, f"<html>{heard}</html>"),
+    "a page": lambda heard: (200, f"<html>{heard}</html>"),
+    "a redirect": lambda heard: (302, message(heard)),
+    "no status line": lambda heard: f"HTTP/1.1 {heard}\r\n\r\n".encode(),
+    "a reason phrase": lambda heard: f"HTTP/1.1 400 {heard}\r\nContent-Length: 0\r\n\r\n".encode(),
+    "no header": lambda heard: f"HTTP/1.1 200 OK\r\n{heard}\r\n\r\n".encode(),
+    "dates": lambda heard: (
+        f"HTTP/1.1 429 Slow\r\nDate: {heard}\r\nRetry-After: {heard}\r\nContent-Length: 0\r\n\r\n".encode()
+    ),
+    "no chunk": lambda heard: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{heard}".encode(),
+    "nothing": lambda heard: b"",
+}
+"""How a parrot repeats what it heard to those who bring a report; between two of these it accepts one."""
+
+TOKEN_ANSWERS: Mapping[str, tuple[int, Callable[[str], tuple[int, str] | bytes]]] = {
+    "its words": (4, lambda heard: (401, message(f"you said {heard}"))),
+    "in base64": (4, lambda heard: (401, message(encoded(heard)))),
+    "as in a URL, cut": (4, lambda heard: (400, message("x" * 375 + quote(CLIENT_SECRET)))),
+    "a failure": (4, lambda heard: (500, heard)),
+    "a redirect": (4, lambda heard: (302, heard)),
+    "no token": (4, lambda heard: (200, json.dumps({"token_typ": heard, heard: "Bearer"}))),
+    "another type": (4, lambda heard: (200, json.dumps({"token": TOKEN, "token_type": heard}))),
+    "a token of several lines": (4, lambda heard: (200, json.dumps({"token": f"{TOKEN}\n{TOKEN}"}))),
+    "a token for no time": (4, lambda heard: (200, json.dumps({"token": TOKEN_VALUE, "expires_in": heard}))),
+    "no JSON": (4, lambda heard: (200, f"token={TOKEN_VALUE} {heard}")),
+    "no status line": (4, lambda heard: f"HTTP/1.1 {heard}\r\n\r\n".encode()),
+}
+"""The same for those who ask for a token, and the exit code that follows."""
+
+
+class Parrot(ThreadingHTTPServer):
+    """An API that repeats all that it hears."""
+
+    def __init__(self, token: Callable[[str], tuple[int, str] | bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Listening)
+        self.token = token
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.heard = ""
+        self.left = [each for answer in ANSWERS.values() for each in (answer, accept)]
+        self._lock = threading.Lock()
+
+    def answer(self, path: str, heard: str) -> tuple[int, str] | bytes:
+        with self._lock:
+            self.heard += heard
+            if path.startswith("/token"):
+                return self.token(heard)
+            return (self.left.pop(0) if self.left else accept)(heard)
+
+
+class Listening(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Parrot
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        told = (self.headers.get(name, "") for name in ("authorization", "x-api-key", "proxy-authorization"))
+        answer = self.server.answer(self.path, " ".join((*told, self.path, body)).strip())
+        self.close_connection = True
+        if isinstance(answer, bytes):
+            self.wfile.write(answer)
+            return
+        status, text = answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text.encode())))
+        if status == 302:
+            self.send_header("Location", f"https://elsewhere.invalid/?{quote(self.server.heard[:200])}")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Stay quiet."""
+
+
+def accept(_heard: str) -> tuple[int, str]:
+    return 200, json.dumps({"statusCode": 200, "data": {"id": "1"}})
+
+
+def issue(_heard: str) -> tuple[int, str]:
+    return 200, json.dumps({"token": TOKEN_VALUE, "expires_in": 3600, "token_type": "Bearer"})
+
+
+@contextmanager
+def parrot(token: Callable[[str], tuple[int, str] | bytes] = issue) -> Iterator[Parrot]:
+    server = Parrot(token)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def towards(program: Program, url: str) -> Program:
+    environ = {name: value for name, value in program.environ.items() if not name.endswith("__PROXY")}
+    made = replace(program, environ=environ)
+    return made.having(obelis__mode="http", obelis__base_url=url, obelis__token_url=f"{url}/token?code={QUERY}")
+
+
+def test_an_api_that_repeats_what_it_hears_leaks_nothing(filled: Program) -> None:
+    with parrot() as api:
+        program = towards(filled, api.url)
+        said = program.run("run", "--patience", "0", code=3)
+        assert leaks(api.heard) == {CLIENT, TOKEN, HEADER, QUERY}
+        assert api.left == []
+    assert "run.completed" in said
+    assert "you said" in program.run("status", code=3)
+    assert '"complete": false' in program.run("status", "--json", code=3)
+
+
+@pytest.mark.parametrize(("code", "answer"), TOKEN_ANSWERS.values(), ids=TOKEN_ANSWERS)
+def test_a_token_endpoint_that_repeats_what_it_hears_leaks_nothing(
+    filled: Program, code: int, answer: Callable[[str], tuple[int, str] | bytes]
+) -> None:
+    with parrot(answer) as api:
+        said = towards(filled, api.url).run("run", "--patience", "0", code=code)
+        assert leaks(api.heard) == {CLIENT, HEADER, QUERY}
+    assert "run.failed" in said

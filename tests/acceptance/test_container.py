@@ -1,0 +1,384 @@
+"""The image as operators run it, by a real container engine; and the compose file beside it.
+
+The engine is one program, named by REPORT_SERVICE_CONTAINER_TOOL:
+`TOOL -t TAG [--build-arg K=V]... PROJECT -- COMMAND...` builds the image and runs the command in it,
+`TOOL --no-build --verify -t TAG PROJECT` starts it hardened, waits until it is healthy and stops it,
+`TOOL podman ARGUMENTS...` is podman.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import time_machine
+import yaml
+
+from report_service.domain.months import ReportMonth
+from report_service.mock_api.operator import made_up_operator
+from report_service.settings import load_settings
+from report_service.settings.listing import all_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROJECT = Path(__file__).parents[2]
+MB = 1_000_000
+DAY = datetime(2026, 11, 10, 12, tzinfo=UTC)
+MONTH = "2026-10"
+HARDENED = (
+    "--network=none",
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--tmpfs=/tmp:rw,size=64m,mode=1777",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+    "--pids-limit=256",
+    "--memory=256m",
+)
+
+
+def unavailable(reason: str) -> None:
+    """Skip, but fail under CI: there everything has to be had."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tool() -> str:
+    named = os.environ.get("REPORT_SERVICE_CONTAINER_TOOL")
+    found = Path(named) if named else PROJECT.parent / "shared" / "tools" / "container.sh"
+    if not os.access(found, os.X_OK):
+        unavailable(f"no container tool at {found}: name one by REPORT_SERVICE_CONTAINER_TOOL")
+    if os.geteuid() != 0:
+        unavailable("the container tool needs root")
+    return str(found)
+
+
+class Engine:
+    """The container tool, and the image under test."""
+
+    def __init__(self, tool: str, tag: str) -> None:
+        self._tool = tool
+        self.tag = tag
+
+    def call(self, *arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._tool, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def following(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start podman, to be read while it runs; its complaints are not wanted."""
+        return subprocess.Popen(
+            [self._tool, "podman", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def podman(self, *arguments: object) -> str:
+        done = self.call("podman", *arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def size(self, image: str) -> int:
+        return int(self.podman("image", "inspect", "--format={{.Size}}", image))
+
+
+@pytest.fixture(scope="session")
+def engine(tool: str) -> Iterator[Engine]:
+    """Build the image, once; the first build on a machine also makes the base, which takes minutes."""
+    engine = Engine(tool, f"localhost/report-service:test-{uuid.uuid4().hex[:8]}")
+    labels = ("--build-arg=VERSION=1.2.3", "--build-arg=REVISION=abc", "--build-arg=CREATED=2026-11-01T00:00:00Z")
+    arguments = [part for label in labels for part in label.split("=", 1)]
+    built = engine.call("-t", engine.tag, *arguments, PROJECT, "--", "--version", timeout_s=1200)
+    assert built.returncode == 0, built.stdout + built.stderr
+    yield engine
+    engine.call("podman", "rmi", "--force", engine.tag)
+
+
+class Container:
+    """One container of the image, in mock mode, hardened as operators are told to."""
+
+    def __init__(self, engine: Engine, *flags: str, command: tuple[str, ...] = ()) -> None:
+        self._engine = engine
+        self.id = engine.podman(
+            *("run", "--detach", "--env=REPORT_SERVICE_OBELIS__MODE=mock"), *HARDENED, *flags, engine.tag, *command
+        )
+
+    def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return self._engine.call("podman", "exec", self.id, *command)
+
+    def wait_for(self, event: str, deadline_s: float = 60) -> dict[str, Any]:
+        """Return the first log line of an event; each line before it has to be a JSON object."""
+        with self._engine.following("logs", "--follow", self.id) as logs:
+            too_late = threading.Timer(deadline_s, logs.kill)
+            too_late.start()
+            try:
+                lines = map(json.loads, logs.stdout or ())
+                found: dict[str, Any] | None = next((line for line in lines if line["event"] == event), None)
+            finally:
+                too_late.cancel()
+                logs.kill()
+        if found is None:
+            everything = self._engine.call("podman", "logs", self.id)
+            pytest.fail(f"no {event} within {deadline_s:g} s:\n{everything.stdout}{everything.stderr}")
+        return found
+
+    def end(self, *how: str) -> int:
+        """Stop or kill it and return its exit code."""
+        self._engine.podman(*how, self.id)
+        return int(self._engine.podman("wait", self.id))
+
+    def remove(self) -> None:
+        self._engine.call("podman", "rm", "--force", "--volumes", "--time=0", self.id)
+
+
+@pytest.fixture
+def start(engine: Engine) -> Iterator[Callable[..., Container]]:
+    """Return what starts containers, and remove them all in the end."""
+    started = []
+
+    def start(*flags: str, command: tuple[str, ...] = ()) -> Container:
+        started.append(Container(engine, *flags, command=command))
+        return started[-1]
+
+    yield start
+    for container in started:
+        container.remove()
+
+
+@pytest.fixture
+def volume(engine: Engine) -> Iterator[str]:
+    name = f"report-service-test-{uuid.uuid4().hex[:8]}"
+    engine.podman("volume", "create", name)
+    yield name
+    engine.podman("volume", "rm", "--force", name)
+
+
+@pytest.mark.container
+def test_it_becomes_healthy_with_nothing_but_a_mode_and_ends_with_0_on_sigterm(engine: Engine) -> None:
+    mock = ("--run-arg", "--env=REPORT_SERVICE_OBELIS__MODE=mock")
+
+    verified = engine.call("--no-build", "--verify", "-t", engine.tag, *mock, PROJECT)
+
+    told = verified.stdout + verified.stderr
+    assert verified.returncode == 0, told
+    assert "health: healthy" in told
+    assert "stop: exit code 0" in told
+
+
+@pytest.mark.container
+def test_an_idle_container_stops_within_two_seconds_and_says_why(start: Callable[..., Container]) -> None:
+    container = start()
+    container.wait_for("run.heartbeat")
+
+    began = time.monotonic()
+    code = container.end("stop", "--time=10")
+    took_s = time.monotonic() - began
+
+    assert code == 0
+    assert took_s < 2
+    assert container.wait_for("service.stopping")["reason"] == "SIGTERM"
+
+
+@pytest.mark.container
+def test_the_process_is_nobody_and_can_become_nobody_else(start: Callable[..., Container]) -> None:
+    container = start()
+    container.wait_for("run.heartbeat")
+
+    status = dict(line.split(":\t", 1) for line in container.execute("cat", "/proc/1/status").stdout.splitlines())
+
+    assert status["Uid"].split() == ["10001"] * 4
+    assert status["Gid"].split() == ["10001"] * 4
+    assert int(status["CapEff"], 16) == 0
+    assert int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.container
+def test_only_the_volume_and_tmp_can_be_written_and_that_is_enough(start: Callable[..., Container]) -> None:
+    container = start()
+    container.wait_for("run.heartbeat")
+
+    refused = container.execute("touch", "/opt/report-service/x", "/etc/x", "/var/x", "/x")
+    store = container.execute("ls", "/data").stdout.split()
+    health = container.execute("report-service", "health")
+
+    assert refused.stderr.count("Read-only file system") == 4
+    assert "report-service.sqlite3" in store
+    assert health.returncode == 0, health.stdout + health.stderr
+
+
+@pytest.mark.container
+def test_there_is_nothing_in_it_to_install_or_compile_with(engine: Engine) -> None:
+    look = "command -v gcc cc make git; python -m pip --version"
+
+    done = engine.call("podman", "run", "--rm", "--network=none", "--entrypoint=sh", engine.tag, "-c", look)
+
+    assert done.stdout == ""
+    assert "No module named pip" in done.stderr
+
+
+@pytest.mark.container
+def test_it_says_what_it_is_and_adds_at_most_100_mb_to_its_base(engine: Engine) -> None:
+    (image,) = json.loads(engine.podman("image", "inspect", engine.tag))
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in image["Labels"].items()}
+
+    assert labels["title"] == "report-service"
+    assert (labels["version"], labels["revision"]) == ("1.2.3", "abc")
+    assert labels["created"] == "2026-11-01T00:00:00Z"
+    assert image["Config"]["Entrypoint"] == ["report-service"]
+    assert image["Config"]["Cmd"] == ["daemon"]
+    assert image["Config"]["StopSignal"] == "SIGTERM"
+    assert engine.size(engine.tag) - engine.size(labels["base.name"]) <= 100 * MB
+
+
+@pytest.mark.container
+def test_a_store_that_the_configuration_names_wins_over_the_image_s_own(
+    start: Callable[..., Container], tmp_path: Path
+) -> None:
+    config = tmp_path / "report-service.toml"
+    config.write_text('[store]\nurl = "sqlite:////tmp/elsewhere.sqlite3"\n')
+    config.chmod(0o644)
+
+    container = start(f"--volume={config}:/etc/report-service/report-service.toml:ro")
+    container.wait_for("run.heartbeat")
+
+    assert container.execute("ls", "/data").stdout == ""
+    assert "elsewhere.sqlite3" in container.execute("ls", "/tmp").stdout.split()
+
+
+@pytest.mark.container
+def test_a_month_is_delivered_once_though_the_container_is_killed_and_started_again(
+    engine: Engine, start: Callable[..., Container], volume: str, tmp_path: Path
+) -> None:
+    flags = (
+        f"--volume={volume}:/data",
+        f"--volume={written(ReportMonth.parse(MONTH), tmp_path / 'figures')}:/figures:ro",
+        f"--volume={clock_at(DAY, tmp_path / 'clock')}:/clock:ro",
+        "--env=PYTHONPATH=/clock",
+    )
+    imported = start(*flags, command=("import", "/figures"))
+    assert engine.podman("wait", imported.id) == "0"
+
+    first = start(*flags)
+    delivered = first.wait_for("run.completed")
+    code = first.end("kill", "--signal=KILL")
+    second = start(*flags)
+    again = second.wait_for("run.completed")
+    standing = json.loads(second.execute("report-service", "status", "--json").stdout)
+    second.end("stop", "--time=10")
+
+    assert code == 137
+    assert (standing["expected"], standing["complete"]) == (1 + 3 + 2 * 2 + 2 * 2, True)
+    assert standing["by_state"]["accepted"] == standing["expected"]
+    assert delivered["month"] == again["month"] == standing["month"] == MONTH
+    place = engine.podman("volume", "inspect", "--format={{.Mountpoint}}", volume)
+    ledger = sqlite3.connect(f"file:{place}/report-service.sqlite3?mode=ro", uri=True)
+    sent = ledger.execute("SELECT count(*), count(DISTINCT delivery_id) FROM attempts WHERE delivery_id > 0")
+    assert sent.fetchone() == (standing["expected"], standing["expected"])
+    ledger.close()
+
+
+def clock_at(moment: datetime, folder: Path) -> Path:
+    """Make what moves a container's wall clock, so that it does not matter on which day the tests are run.
+
+    (libfaketime is not up to it: under it, Python's waiting for a lock never ends.)
+    """
+    ahead = moment - datetime.now(UTC)
+    package = Path(time_machine.__file__).parent
+    shutil.copytree(package, folder / "time_machine", ignore=shutil.ignore_patterns("__pycache__"))
+    for library in package.parent.glob("_time_machine*"):
+        shutil.copy(library, folder)
+    (folder / "sitecustomize.py").write_text(
+        "import datetime, time_machine\n"
+        f"ahead = datetime.timedelta(seconds={ahead.total_seconds()})\n"
+        "time_machine.travel(datetime.datetime.now(datetime.UTC) + ahead).start()\n"
+    )
+    folder.chmod(0o755)
+    return folder
+
+
+def written(month: ReportMonth, folder: Path) -> Path:
+    """Write the CSV files of a small operator, which anyone may read."""
+    folder.mkdir()
+    folder.chmod(0o755)
+    for name, rows in made_up_operator(month, hubs=2, points_per_hub=2, provider_groups=3).items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8") as file:
+            table = csv.DictWriter(file, rows[0].keys())
+            table.writeheader()
+            table.writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "compose.yaml").read_text("utf-8"))
+    return read
+
+
+def test_compose_runs_two_hardened_daemons_once_their_database_answers(compose: dict[str, Any]) -> None:
+    daemons = [it for it in compose["services"].values() if it["image"] == "localhost/report-service"]
+
+    assert len(daemons) == 2
+    assert len({daemon["hostname"] for daemon in daemons}) == 2
+    for daemon in daemons:
+        assert daemon["read_only"] is True
+        assert daemon["cap_drop"] == ["ALL"]
+        assert daemon["security_opt"] == ["no-new-privileges:true"]
+        assert daemon["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "pg_isready" in compose["services"]["postgres"]["healthcheck"]["test"]
+
+
+def test_compose_stops_a_daemon_no_sooner_than_its_grace_ends(compose: dict[str, Any], tmp_path: Path) -> None:
+    settings = load_settings(
+        PROJECT / "config" / "report-service.toml", {}, secrets_dir=tmp_path, default_files=()
+    )
+
+    given = compose["services"]["daemon-1"]["stop_grace_period"]
+
+    assert float(given.removesuffix("s")) > settings.run.grace_s
+
+
+def test_compose_looks_at_health_as_the_image_does(compose: dict[str, Any]) -> None:
+    line = next(it for it in (PROJECT / "Dockerfile").read_text().splitlines() if it.startswith("HEALTHCHECK"))
+    options = dict(re.findall(r"--([a-z-]+)=(\S+)", line))
+
+    health = compose["services"]["daemon-1"]["healthcheck"]
+
+    assert health["test"] == ["CMD", *json.loads(line.partition(" CMD ")[2])]
+    assert {name.replace("-", "_"): value for name, value in options.items()} == {
+        name: str(value) for name, value in health.items() if name != "test"
+    }
+
+
+def test_compose_gives_secrets_as_files_that_the_settings_know_and_git_does_not(compose: dict[str, Any]) -> None:
+    known = {setting.variable.lower() for setting in all_settings() if setting.secret}
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+
+    for daemon in (compose["services"]["daemon-1"], compose["services"]["daemon-2"]):
+        assert set(daemon["secrets"]) <= known
+        assert not {"environment", "env_file"} & daemon.keys()
+    for name, secret in compose["secrets"].items():
+        assert secret == {"file": f"./secrets/{name}"}
+    assert "/config/secrets/" in ignored

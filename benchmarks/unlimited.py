@@ -1,0 +1,40 @@
+"""A pacer that never waits: to see what everything else costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from report_service.ports import Sent
+
+
+class Unlimited:
+    """Fulfils `ports.Pacer`, and lets everything go at once."""
+
+    def seed(self, sent: Iterable[Sent], *, at: float) -> None:
+        """Count nothing."""
+
+    def wait_s(self, at: float) -> float:  # noqa: ARG002 - the port's signature
+        """Return 0: now."""
+        return 0.0
+
+    def granted(self, request_id: str, at: float) -> None:
+        """Count nothing."""
+
+    def ended(self, request_id: str, at: float) -> None:
+        """Count nothing."""
+
+    def throttled(
+        self,
+        at: float,
+        *,
+        retry_after_s: float | None = None,
+        started: float | None = None,
+    ) -> None:
+        """Never slow down."""
+
+    def rate_per_minute(self, at: float) -> float:  # noqa: ARG002 - as above
+        """Return a pace for the forecast."""
+        return 1e6

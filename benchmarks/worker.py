@@ -1,0 +1,241 @@
+"""What is measured from within, in a process of its own: `python -m benchmarks.worker TASK WISHES`.
+
+The settings come from the environment, what else is wished for as JSON; one line of JSON on standard output says
+what was measured. Times are seconds, sizes MB (2**20 bytes).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from benchmarks.processes import memory_mb
+from benchmarks.unlimited import Unlimited
+from report_service.adapters.obelis.pacing import EvenPacer
+from report_service.cli.frame import logging_to, service_of
+from report_service.domain.delivery import DONE
+from report_service.domain.months import ReportMonth
+from report_service.ports import Request
+from report_service.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from report_service.bootstrap import Service
+    from report_service.domain.delivery import Delivery
+    from report_service.ports import Events, Exchanges, Pacer, ReportApi
+    from report_service.settings import Settings
+
+Measured = dict[str, Any]
+
+
+class TimedEvents:
+    """Pass events on, and add up the CPU that this takes; or drop them."""
+
+    def __init__(self, inner: Events | None, total: list[float]) -> None:
+        self._inner = inner
+        self._total = total
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        """Pass one event on."""
+        if self._inner is not None:
+            began = time.thread_time()
+            self._inner.emit(event, **fields)
+            self._total[0] += time.thread_time() - began
+
+    def bind(self, **fields: object) -> TimedEvents:
+        """Return a sink that adds these fields."""
+        return TimedEvents(self._inner and self._inner.bind(**fields), self._total)
+
+
+class Laps:
+    """Wall clock and CPU, from lap to lap."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[float, float, float]] = []
+        self.mark()
+
+    def mark(self) -> None:
+        """Begin the next lap."""
+        self.marks.append((time.perf_counter(), time.process_time(), time.thread_time()))
+
+    def lap(self, number: int) -> tuple[float, float, float]:
+        """Return a lap's seconds, CPU seconds of the process, and CPU seconds of this thread."""
+        before, after = self.marks[number], self.marks[number + 1]
+        wall, process, thread = (end - start for start, end in zip(before, after, strict=True))
+        return wall, process, thread
+
+
+def deliver(wishes: Measured) -> Measured:
+    """Reconcile the month as `run` does; planning and delivering are timed apart.
+
+    Wishes: `in_flight`; `paced` (else nothing limits it); `logged` (else no event is written); `left`: how many
+    reports cannot be delivered.
+    """
+    laps, log_cpu, pacers = Laps(), [0.0], 0
+    settings = _settings(wishes)
+
+    def new_pacer() -> Pacer:
+        nonlocal pacers
+        pacers += 1
+        if pacers == 1:  # the plan is made; what follows is delivery
+            laps.mark()
+            log_cpu[0] = 0.0
+        return EvenPacer(settings.obelis.requests_per_minute) if wishes.get("paced") else Unlimited()
+
+    with _logging(settings, wishes, log_cpu) as (logging, events, log):
+        with service_of(settings, logging, events=events, new_pacer=new_pacer) as service:
+            month = ReportMonth.previous(service.clock.now())
+            laps.marks.clear()
+            laps.mark()
+            result = service.reconciler.reconcile(month, trigger="run", patience_s=0 if "left" in wishes else 600)
+            laps.mark()
+        log_bytes = log.stat().st_size
+    assert result.delivered is not None
+    assert result.tally is not None
+    assert result.tally.expected - result.tally.count(DONE) == wishes.get("left", 0), result
+    plan_s, plan_cpu_s, _ = laps.lap(0)
+    wall_s, cpu_s, coordinator_cpu_s = laps.lap(1)
+    return {
+        "plan_s": plan_s,
+        "plan_cpu_s": plan_cpu_s,
+        "deliver_s": wall_s,
+        "cpu_s": cpu_s,
+        "coordinator_cpu_s": coordinator_cpu_s,
+        "log_cpu_s": log_cpu[0],
+        "log_mb": log_bytes / 2**20,
+        "sent": result.delivered.sent,
+        "peak_mb": memory_mb("self", "VmHWM"),
+    }
+
+
+def plan(wishes: Measured) -> Measured:
+    """Plan the month, and send nothing."""
+    with _planned(_settings(wishes)) as (_, laps):
+        return {"plan_s": laps.lap(0)[0], "peak_mb": memory_mb("self", "VmHWM")}
+
+
+def bare(wishes: Measured) -> Measured:
+    """Send the same bodies through the same client with as many in flight, and record nothing."""
+    settings = _settings(wishes)
+    with _planned(settings) as (service, laps):
+        api = service.reconciler.means.api
+        due = _due(service)
+        token = _token(api)
+        workers = service.reconciler.means.exchanges
+        requests = [_request(delivery, token) for delivery in due]
+        under_way = 0
+        laps.mark()
+        for request in requests:
+            if under_way == workers.capacity:
+                under_way -= _accepted(workers)
+            workers.start(request, _permitted)
+            under_way += 1
+        while under_way:
+            under_way -= _accepted(workers)
+        laps.mark()
+    wall_s, cpu_s, _ = laps.lap(2)
+    return {"deliver_s": wall_s, "cpu_s": cpu_s, "sent": len(due)}
+
+
+def loop(wishes: Measured) -> Measured:
+    """Send one report after the other with httpx, and commit each to SQLite: what one would write first.
+
+    Wishes: `reports`, after which it stops.
+    """
+    settings = _settings(wishes)
+    with _planned(settings) as (service, laps), ExitStack() as after:
+        due = _due(service)[: wishes["reports"]]
+        token = _token(service.reconciler.means.api)
+        place = after.enter_context(tempfile.TemporaryDirectory())
+        ledger = sqlite3.connect(Path(place) / "sent.sqlite3", isolation_level=None)
+        after.callback(ledger.close)
+        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL"):
+            ledger.execute(statement)
+        ledger.execute("CREATE TABLE sent (key TEXT PRIMARY KEY, status INTEGER, answer TEXT)")
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        client = after.enter_context(httpx.Client(base_url=settings.obelis.base_url, headers=headers, timeout=25))
+        laps.mark()
+        for delivery in due:
+            answer = client.post(delivery.path, content=delivery.body)
+            answer.raise_for_status()
+            ledger.execute(
+                "INSERT INTO sent VALUES (?, ?, ?)", (str(delivery.key), answer.status_code, answer.text)
+            )
+        laps.mark()
+    wall_s, cpu_s, _ = laps.lap(2)
+    return {"deliver_s": wall_s, "cpu_s": cpu_s, "sent": len(due)}
+
+
+TASKS: dict[str, Callable[[Measured], Measured]] = {"deliver": deliver, "plan": plan, "bare": bare, "loop": loop}
+
+
+def _settings(wishes: Measured) -> Settings:
+    environ = dict(os.environ)
+    if "in_flight" in wishes:
+        environ["REPORT_SERVICE_OBELIS__MAX_IN_FLIGHT"] = str(wishes["in_flight"])
+    return load_settings(None, environ, default_files=())
+
+
+@contextmanager
+def _logging(settings: Settings, wishes: Measured, cpu: list[float]) -> Iterator[tuple[Any, TimedEvents, Path]]:
+    """Log as a `run` does whose standard output is a file."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "log.json"
+        with path.open("w", encoding="utf-8") as stream, logging_to(stream, settings) as logging:
+            yield logging, TimedEvents(logging.events if wishes.get("logged", True) else None, cpu), path
+
+
+@contextmanager
+def _planned(settings: Settings) -> Iterator[tuple[Service, Laps]]:
+    """Yield a service whose month is planned, and how long that took: the first lap."""
+    with (
+        _logging(settings, {}, [0.0]) as (logging, events, _),
+        service_of(settings, logging, events=events, new_pacer=Unlimited) as service,
+    ):
+        month = ReportMonth.previous(service.clock.now())
+        laps = Laps()
+        result = service.reconciler.reconcile(month, trigger="run", patience_s=0, send=False)
+        laps.mark()
+        assert result.error is None, result.error
+        yield service, laps
+
+
+def _due(service: Service) -> list[Delivery]:
+    return service.ledger.due(ReportMonth.previous(datetime.now(UTC)), at=datetime.now(UTC), limit=1_000_000)
+
+
+def _token(api: ReportApi) -> str:
+    answer = api.exchange(api.token_request(str(uuid.uuid4())), _permitted)
+    return api.read_token(answer, at=time.monotonic()).value
+
+
+def _request(delivery: Delivery, token: str) -> Request:
+    return Request(request_id=str(uuid.uuid4()), verb="POST", path=delivery.path, body=delivery.body, token=token)
+
+
+def _permitted() -> None:
+    return None
+
+
+def _accepted(workers: Exchanges) -> int:
+    """Wait for answers, all of them good; return how many there were."""
+    found = workers.finished(60.0)
+    for one in found:
+        assert one.answer.http_status in {200, 201}, one.answer
+    return len(found)
+
+
+if __name__ == "__main__":
+    print(json.dumps(TASKS[sys.argv[1]](json.loads(sys.argv[2]))))

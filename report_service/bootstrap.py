@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ from report_service.domain.forms import WAIVERS
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.routes import Routes
+from report_service.domain.secrecy import secrets_in_url
 from report_service.domain.timetable import Timetable
 from report_service.mock_api.app import MockObelis
 from report_service.services.changes import Changes
@@ -260,9 +262,11 @@ def routes_of(settings: Settings) -> Routes:
 def secrets_of(settings: Settings) -> list[str]:
     """Return every secret in the settings, for the redactor."""
     obelis = settings.obelis
+    values = [obelis.client_secret, *obelis.headers.values()]
     urls = [settings.store.url, *(source.url for source in settings.sources.values())]
-    texts = [obelis.client_secret, *obelis.headers.values(), *urls, *([obelis.proxy] if obelis.proxy else [])]
-    return [text.get_secret_value() for text in texts]
+    urls += [obelis.proxy] if obelis.proxy else []
+    texts = [obelis.token_url, *(url.get_secret_value() for url in urls)]
+    return [*(value.get_secret_value() for value in values), *chain.from_iterable(map(secrets_in_url, texts))]
 
 
 def recorded_latencies(url: str) -> list[float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import closing
+
 import typer
 
-from report_service.cli.frame import settings_of
+from report_service.cli.frame import logging_to, settings_of
 
 db = typer.Typer(help="The store's tables.", no_args_is_help=True)
 
@@ -20,12 +23,11 @@ def upgrade(ctx: typer.Context) -> int:
     from report_service.adapters.db import schema
     from report_service.adapters.db.engine import Store
 
-    store = Store(settings_of(ctx).store.url.get_secret_value())
-    try:
+    settings = settings_of(ctx)
+    store = Store(settings.store.url.get_secret_value())
+    with logging_to(sys.stderr, settings, least="warning"), closing(store):
         before = schema.current_revision(store)
         schema.require_current(store, auto_upgrade=True)
         after = schema.current_revision(store)
-    finally:
-        store.close()
     print(f"The tables are at revision {after}" + (": nothing to do." if before == after else f", from {before}."))
     return 0

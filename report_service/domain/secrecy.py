@@ -1,4 +1,4 @@
-"""How a secret is written on its way: the forms in which it must be neither kept nor shown. Pure."""
+"""Where secrets are, and how they are written on their way: the forms that are neither kept nor shown. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SHORTEST = 4
 """A shorter text is no secret, and would blot out ordinary words."""
+
+_PASSWORD = re.compile(r"[^:/?#]*://[^:/?#]*:(?P<password>[^?#]*)@")  # it may hold / and @ that nobody escaped
+_SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|code|sig", re.IGNORECASE)
+
+
+def secrets_in_url(url: str) -> Iterator[str]:
+    """Yield the password in a URL, and those values of its query whose names say that they are secret."""
+    if found := _PASSWORD.match(url):
+        yield from {found["password"], unquote(found["password"])}
+    query = url.partition("#")[0].partition("?")[2]
+    yield from (value for name, value in parse_qsl(query) if _SECRET_NAME.search(name))
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:

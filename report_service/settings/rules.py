@@ -92,13 +92,21 @@ def store_url(url: PasswordUrl) -> PasswordUrl:
     text = url.get_secret_value()
     if not _STORE_URL.fullmatch(text) or ":memory:" in text:
         raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
-    return url
+    return _one_at_sign(url)
 
 
 def source_url(url: PasswordUrl) -> PasswordUrl:
     """Return the URL of an operator's own database, of whatever make."""
     if not _SOURCE_URL.fullmatch(url.get_secret_value()):
         raise ValueError("must be an SQLAlchemy URL: DIALECT[+DRIVER]://USER:PASSWORD@HOST/DATABASE")
+    return _one_at_sign(url)
+
+
+def _one_at_sign(url: PasswordUrl) -> PasswordUrl:
+    """Return a URL of which nobody can take a part of the password for the host, and show it."""
+    place = url.get_secret_value().partition("?")[0]
+    if place.count("@") > 1 and not place.startswith("sqlite"):
+        raise ValueError("has more than one @: write that of a password as %40")
     return url
 
 

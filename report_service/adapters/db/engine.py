@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from report_service.domain.secrecy import forms_of
+from report_service.domain.secrecy import forms_of, secrets_in_url
 from report_service.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ def parsed(url: str) -> URL:
 
 
 def without_password(words: str, url: URL) -> str:
-    """Return what a driver says without the password, or any value of the URL's query, that it may quote."""
-    secrets = [url.password, *(value for values in url.normalized_query.values() for value in values)]
-    for form in forms_of(secret for secret in secrets if secret):
+    """Return what a driver says without the password that it may quote."""
+    for form in forms_of(secrets_in_url(url.render_as_string(hide_password=False))):
         words = words.replace(form, "***")
     return words
 

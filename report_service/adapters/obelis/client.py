@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 import httpx
 
@@ -17,7 +16,7 @@ from report_service import __version__
 from report_service.adapters.obelis.passage import Passage, Withheld
 from report_service.adapters.obelis.transport import Line, Watchdog
 from report_service.domain.answers import Answer
-from report_service.domain.secrecy import forms_of
+from report_service.domain.secrecy import forms_of, secrets_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,8 +71,11 @@ class HttpReportApi:
             "x-correlation-id": correlation_id,
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
-        query = parse_qsl(credentials.token_url.partition("?")[2])
-        secrets = (credentials.client_secret, *(value for _, value in query), *(headers or {}).values())
+        secrets = (
+            credentials.client_secret,
+            *secrets_in_url(credentials.token_url),
+            *(headers or {}).values(),
+        )
         self._secret_forms = forms_of(secret for secret in secrets if len(secret) >= TELLING)
         self._mine = threading.local()
         self._lines: set[Line] = set()

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 import time_machine
 import yaml
@@ -39,7 +40,6 @@ MB = 1_000_000
 DAY = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MONTH = "2026-10"
 HARDENED = (
-    "--network=none",
     "--read-only",
     "--read-only-tmpfs=false",
     "--tmpfs=/tmp:rw,size=64m,mode=1777",
@@ -119,11 +119,10 @@ def engine(tool: str) -> Iterator[Engine]:
 class Container:
     """One container of the image, in mock mode, hardened as operators are told to."""
 
-    def __init__(self, engine: Engine, *flags: str, command: tuple[str, ...] = ()) -> None:
+    def __init__(self, engine: Engine, *flags: str, command: tuple[str, ...], network: str) -> None:
         self._engine = engine
-        self.id = engine.podman(
-            *("run", "--detach", "--env=REPORT_SERVICE_OBELIS__MODE=mock"), *HARDENED, *flags, engine.tag, *command
-        )
+        given = ("--detach", "--env=REPORT_SERVICE_OBELIS__MODE=mock", f"--network={network}", *flags)
+        self.id = engine.podman("run", *HARDENED, *given, engine.tag, *command)
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
         return self._engine.call("podman", "exec", self.id, *command)
@@ -158,8 +157,8 @@ def start(engine: Engine) -> Iterator[Callable[..., Container]]:
     """Return what starts containers, and remove them all in the end."""
     started = []
 
-    def start(*flags: str, command: tuple[str, ...] = ()) -> Container:
-        started.append(Container(engine, *flags, command=command))
+    def start(*flags: str, command: tuple[str, ...] = (), network: str = "none") -> Container:
+        started.append(Container(engine, *flags, command=command, network=network))
         return started[-1]
 
     yield start
@@ -266,6 +265,24 @@ def test_a_store_that_the_configuration_names_wins_over_the_image_s_own(
 
     assert container.execute("ls", "/data").stdout == ""
     assert "elsewhere.sqlite3" in container.execute("ls", "/tmp").stdout.split()
+
+
+@pytest.mark.container
+@pytest.mark.postgres
+def test_the_store_s_url_may_be_a_file_that_only_the_service_can_read(
+    start: Callable[..., Container], postgres_url: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "url"
+    secret.write_text(f"{postgres_url}\n")
+    os.chown(secret, 10001, 10001)
+    secret.chmod(0o400)
+
+    container = start(f"--volume={secret}:/run/secrets/report_service_store__url:ro", network="host")
+    container.wait_for("run.completed")
+
+    assert container.execute("ls", "/data").stdout == ""
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
 @pytest.mark.container

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("evidence", sa.String(length=10), nullable=True),
         sa.Column("unsettled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("drift", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("altered", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("path", sa.Text(), server_default="", nullable=False),
         sa.Column("payload_sha256", sa.String(length=64), nullable=True),
         sa.Column("source_sha256", sa.String(length=64), nullable=True),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from report_service.domain.answers import Outcome, Verdict
+from report_service.domain.answers import Outcome, Verdict, echo_differences
 from report_service.errors import IllegalTransition
 
 if TYPE_CHECKING:
@@ -93,14 +93,13 @@ _NEXT: dict[State, dict[Step, State]] = {
     State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Step.CLOSED), State.ALREADY_REPORTED),
     State.WAIVED: dict.fromkeys((*_ROWS, Step.CLOSED, Step.WAIVED), State.WAIVED)
     | {Step.UNWAIVED: State.AWAITING_DATA},
-    State.MISSED: _PLANNED | {Step.CLOSED: State.MISSED},
-    State.UNRESOLVED: {Step.CLOSED: State.UNRESOLVED},
+    State.MISSED: _PLANNED | _ENDED,
+    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING) | {Step.CLOSED: State.UNRESOLVED},
 }
 
 _NEXT_UNSETTLED: dict[State, dict[Step, State]] = {
     State.IN_FLIGHT: {Step.CONFLICT: State.ACCEPTED},
     State.RETRYING: dict.fromkeys(_ROWS, State.RETRYING) | {Step.CLOSED: State.UNRESOLVED},
-    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING),
 }
 """What is otherwise while an earlier attempt has an unknown end: the same bytes stay on their way."""
 
@@ -131,11 +130,9 @@ def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
     (`awaiting_data`), and puts back what is pending, retrying or rejected.
     """
-    if unsettled and step is Step.WAIVED and state is State.RETRYING:
-        found = None
-    else:
-        found = (_NEXT_UNSETTLED.get(state, {}) if unsettled else {}).get(step) or _NEXT[state].get(step)
-    if found is None:
+    usual = _NEXT[state].get(step)
+    found = _NEXT_UNSETTLED.get(state, {}).get(step, usual) if unsettled else usual
+    if found is None or (unsettled and step is Step.WAIVED):
         raise IllegalTransition(f"a report that is {state} cannot be {step}")
     return found
 
@@ -151,11 +148,13 @@ class Delivery:
     payload_sha256: str  # of the bytes to send, or sent
     body: bytes
     unsettled: bool = False  # an attempt has an unknown end
+    outdated: bool = False  # the source says something else by now
     attempts: int = 0
     streak: int = 0  # tries in a row that were put off for the same sort of reason
     last_outcome: Outcome | None = None
     evidence: Evidence | None = None
-    drift: bool = False
+    drift: bool = False  # accepted, and not what the source says, or not what OBELIS says that it stored
+    altered: bool = False  # OBELIS stored something else than was sent
     obelis_id: str | None = None
     http_status: int | None = None
     detail: str = ""
@@ -227,10 +226,8 @@ def conclude(
     `at` is when the attempt ended, `last_send` the end of the month's window.
     """
     outcome = verdict.outcome
-    unsettled = not outcome.settles and (delivery.unsettled or outcome.unknown_end)
-    done = replace(
+    tried = replace(
         delivery,
-        unsettled=unsettled,
         attempts=delivery.attempts + 1,
         last_outcome=outcome,
         http_status=http_status,
@@ -238,18 +235,11 @@ def conclude(
         streak=0,
         next_attempt_at=None,
     )
-    if outcome is Outcome.ACCEPTED:
-        state = advance(delivery.state, Step.ACCEPTED, unsettled=delivery.unsettled)
-        return replace(
-            done, state=state, evidence=Evidence.CONFIRMED, obelis_id=verdict.obelis_id, detail=verdict.detail
-        )
-    if outcome is Outcome.CONFLICT:
-        state = advance(delivery.state, Step.CONFLICT, unsettled=delivery.unsettled)
-        return replace(done, state=state, evidence=Evidence.INFERRED if state is State.ACCEPTED else None)
-    if outcome is Outcome.REJECTED:
-        return replace(done, state=advance(delivery.state, Step.REJECTED, unsettled=delivery.unsettled))
+    if outcome.settles:
+        return _settled(tried, verdict)
     before = delivery.last_outcome
     streak = delivery.streak + 1 if before is not None and before.refusal == outcome.refusal else 1
+    unsettled = delivery.unsettled or outcome.unknown_end
     delay = retry.delay_s(
         outcome,
         streak,
@@ -258,8 +248,33 @@ def conclude(
         uniform=uniform,
     )
     return replace(
-        done,
+        tried,
         state=advance(delivery.state, Step.DEFERRED, unsettled=unsettled),
+        unsettled=unsettled,
         streak=streak,
         next_attempt_at=at + timedelta(seconds=delay),
+    )
+
+
+_SETTLING = {
+    Outcome.ACCEPTED: Step.ACCEPTED,
+    Outcome.CONFLICT: Step.CONFLICT,
+    Outcome.REJECTED: Step.REJECTED,
+}
+
+
+def _settled(tried: Delivery, verdict: Verdict) -> Delivery:
+    """Return the delivery after an answer that ends all doubt; an acceptance says on what grounds it is one."""
+    state = advance(tried.state, _SETTLING[verdict.outcome], unsettled=tried.unsettled)
+    settled = replace(tried, state=state, unsettled=False)
+    if state is not State.ACCEPTED:
+        return settled
+    differs = echo_differences(tried.body, verdict.echo or {})
+    return replace(
+        settled,
+        evidence=Evidence.CONFIRMED if verdict.outcome is Outcome.ACCEPTED else Evidence.INFERRED,
+        obelis_id=verdict.obelis_id,
+        altered=bool(differs),
+        drift=bool(differs) or tried.outdated,
+        detail="the API stored otherwise: " + "; ".join(differs) if differs else "",
     )

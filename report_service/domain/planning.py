@@ -40,7 +40,8 @@ class Planned:
     state: State = State.AWAITING_DATA
     due: bool = True  # False: no longer expected, kept because it was sent
     unsettled: bool = False
-    drift: bool = False  # what was delivered differs from what the source says now
+    drift: bool = False  # what was delivered differs from what the source says now, or was stored otherwise
+    altered: bool = False  # OBELIS stored something else than was sent, by its own echo
     attempts: int = 0
     path: str = ""
     payload_sha256: str | None = None  # of what is to be sent, or was sent
@@ -85,8 +86,9 @@ def decide(subject: str, known: Planned | None, found: Found, *, waived: bool, c
     after = Planned(
         row=before.row,
         state=state,
-        unsettled=before.unsettled,
+        unsettled=before.unsettled or state is State.UNRESOLVED,
         drift=state is State.ACCEPTED and _drifted(before, found),
+        altered=before.altered,
         attempts=before.attempts,
         path=found.rendered.path if restart and found.rendered else before.path,
         payload_sha256=found.rendered.sha256 if restart and found.rendered else before.payload_sha256,
@@ -103,17 +105,19 @@ def _waivable(state: State, *, unsettled: bool) -> bool:
 
 
 def _drifted(before: Planned, found: Found) -> bool:
-    """Say whether what was delivered is not what the source says; a row that is gone says nothing."""
+    """Say whether what was delivered is not what the source says; a row that is gone says nothing new."""
+    if before.altered:
+        return True
     if found.rendered is None:
-        return before.drift if found.raw is None else True
-    same = found.rendered.sha256 == before.payload_sha256
-    # A drift that the API's own echo showed stays until the row changes.
-    return not same or (before.drift and found.rendered.sha256 == before.source_sha256)
+        return before.drift or found.raw is not None
+    return found.rendered.sha256 != before.payload_sha256
 
 
 def _detail(before: Planned, found: Found, state: State, *, restart: bool, fixed: bool) -> str:
     """Return the reason that goes with the state: the source's, or the API's last words as long as they hold."""
-    if fixed and not (state is State.ACCEPTED and found.raw is not None and found.rendered is None):
+    if state is State.ACCEPTED and not before.altered:
+        return found.reason if found.raw is not None else ""
+    if fixed:
         return before.detail
     if found.rendered is None:
         return found.reason

@@ -6,13 +6,13 @@ shared only by processes of one machine, whose clock is handed in.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, cast, func, insert, literal, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, func, literal, or_, select, update
 
-from report_service.adapters.db.tables import UtcDateTime, leases
+from report_service.adapters.db.tables import UtcDateTime, insert_into, leases
 from report_service.errors import LeaseLost
 from report_service.ports import Lease
 
@@ -25,6 +25,7 @@ TTL_S = 60
 """How long a lease lasts unless it is renewed."""
 MARGIN_S = 10
 """How long before that its holder stops, by its own monotonic clock."""
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class LeaseTable:
@@ -34,77 +35,69 @@ class LeaseTable:
         """Take the endpoint whose lease it is, and the clock that stands in for SQLite's."""
         self._endpoint = endpoint
         self._clock = clock
+        self._row = leases.c.endpoint == endpoint
 
     def acquire(self, connection: Connection, holder: str, *, at: float) -> Lease | str:
-        """Take the lease if it is free, has ended, or is `holder`'s already; else return its holder's name."""
-        now = self._now(connection)
-        free = or_(leases.c.expires_at <= now, leases.c.holder == holder)
+        """Take the lease if it is free, has ended, or is `holder`'s already; else return its holder's name.
+
+        One that ends later than any can was taken by a clock that has been put back since: it counts as ended,
+        and its holder, if there still is one, runs into the new fencing number.
+        """
+        first = {"endpoint": self._endpoint, "holder": holder, "fence": 0, "expires_at": _LONG_AGO}
+        connection.execute(insert_into(leases, connection).values(first).on_conflict_do_nothing())
+        expires_at = leases.c.expires_at
+        ended = or_(expires_at <= self._in(connection, 0), expires_at > self._in(connection, 2 * TTL_S))
         fence = connection.execute(
             update(leases)
-            .where(leases.c.endpoint == self._endpoint, free)
-            .values(holder=holder, fence=leases.c.fence + 1, expires_at=self._end(connection))
+            .where(self._row, or_(ended, leases.c.holder == holder))
+            .values(holder=holder, fence=leases.c.fence + 1, expires_at=self._in(connection, TTL_S))
             .returning(leases.c.fence)
         ).scalar_one_or_none()
         if fence is None:
-            current = self.holder(connection)
-            if current is not None:
-                return current
-            first = {"endpoint": self._endpoint, "holder": holder, "fence": 1, "expires_at": self._end(connection)}
-            try:
-                with connection.begin_nested():
-                    connection.execute(insert(leases).values(first))
-            except IntegrityError:  # two were the first at the same moment
-                return self.acquire(connection, holder, at=at)
-            fence = 1
+            held: str = connection.execute(select(leases.c.holder).where(self._row)).scalar_one()
+            return held
         return Lease(endpoint=self._endpoint, holder=holder, fence=fence, valid_until=at + TTL_S - MARGIN_S)
 
     def holder(self, connection: Connection) -> str | None:
         """Return who holds it, or held it last; None: nobody did yet."""
-        held: str | None = connection.execute(
-            select(leases.c.holder).where(leases.c.endpoint == self._endpoint)
-        ).scalar_one_or_none()
+        held: str | None = connection.execute(select(leases.c.holder).where(self._row)).scalar_one_or_none()
         return held
 
     def renew(self, connection: Connection, lease: Lease, *, at: float) -> Lease:
         """Put the end off; raise LeaseLost if a newer holder is there."""
         held = connection.execute(
             update(leases)
-            .where(leases.c.endpoint == self._endpoint, leases.c.fence == lease.fence)
-            .values(expires_at=self._end(connection))
+            .where(self._row, leases.c.fence == lease.fence)
+            .values(expires_at=self._in(connection, TTL_S))
         )
         if held.rowcount != 1:
-            raise LeaseLost(f"another process delivers to {self._endpoint} now")
-        return Lease(
-            endpoint=lease.endpoint, holder=lease.holder, fence=lease.fence, valid_until=at + TTL_S - MARGIN_S
-        )
+            raise self.lost()
+        return replace(lease, valid_until=at + TTL_S - MARGIN_S)
 
     def release(self, connection: Connection, lease: Lease) -> None:
-        """End it now, if it is still this one."""
+        """End it, if it is still this one; long ago, so that no clock that is put back makes it last."""
         connection.execute(
-            update(leases)
-            .where(leases.c.endpoint == self._endpoint, leases.c.fence == lease.fence)
-            .values(expires_at=self._now(connection))
+            update(leases).where(self._row, leases.c.fence == lease.fence).values(expires_at=_LONG_AGO)
         )
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
         """Say whether no newer holder is there, and keep it so until the transaction ends."""
         newest = connection.execute(
-            select(leases.c.fence).where(leases.c.endpoint == self._endpoint).with_for_update(read=True)
+            select(leases.c.fence).where(self._row).with_for_update(read=True)
         ).scalar_one_or_none()
         return newest == lease.fence
 
     def require(self, connection: Connection, lease: Lease) -> None:
         """Raise LeaseLost unless it holds."""
         if not self.holds(connection, lease):
-            raise LeaseLost(f"another process delivers to {self._endpoint} now")
+            raise self.lost()
 
-    def _now(self, connection: Connection) -> ColumnElement[datetime]:
-        if connection.dialect.name == "sqlite":
-            return literal(self._clock.now(), UtcDateTime)
-        clock: ColumnElement[Any] = func.clock_timestamp()
-        return cast(clock, UtcDateTime)
+    def lost(self) -> LeaseLost:
+        """Return the error for a lease that another process has by now."""
+        return LeaseLost(f"another process delivers to {self._endpoint} now")
 
-    def _end(self, connection: Connection) -> ColumnElement[Any]:
+    def _in(self, connection: Connection, seconds: float) -> ColumnElement[Any]:
+        """Return the moment in so many seconds, by the database's clock."""
         if connection.dialect.name == "sqlite":
-            return literal(self._clock.now() + timedelta(seconds=TTL_S), UtcDateTime)
-        return func.clock_timestamp() + timedelta(seconds=TTL_S)
+            return literal(self._clock.now() + timedelta(seconds=seconds), UtcDateTime)
+        return func.clock_timestamp() + timedelta(seconds=seconds)

@@ -28,9 +28,10 @@ from sqlalchemy import (
     false,
     true,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import Dialect
+    from sqlalchemy import Connection, Dialect
 
 metadata = MetaData(
     naming_convention={
@@ -178,6 +179,7 @@ deliveries = Table(
     Column("evidence", String(10)),
     Column("unsettled", Boolean, nullable=False, server_default=false()),
     Column("drift", Boolean, nullable=False, server_default=false()),
+    Column("altered", Boolean, nullable=False, server_default=false()),  # OBELIS stored something else
     Column("path", Text, nullable=False, server_default=""),
     Column("payload_sha256", String(64), ForeignKey("payloads.sha256")),  # to send, or sent
     Column("source_sha256", String(64)),  # what the source's row would send now
@@ -244,3 +246,9 @@ waivers = Table(
     Column("declared_by", Text, nullable=False),
     Column("declared_at", UtcDateTime, nullable=False),
 )
+
+
+def insert_into(table: Table, connection: Connection) -> Any:  # noqa: ANN401 - two dialects, one method in common
+    """Return an INSERT that knows ON CONFLICT, in the words of the connection's database."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)

@@ -1,0 +1,227 @@
+"""The ledger while a month is delivered: what is due, intents, outcomes, and what is left when a window closes.
+
+Inside transactions of the caller's; `wanted` and `scope` say which reports it is about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+
+from report_service.adapters.db import standings
+from report_service.adapters.db.tables import attempts, deliveries, payloads
+from report_service.domain.answers import Outcome
+from report_service.domain.delivery import OPEN, SENDABLE, Delivery, State, Step, advance
+from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.months import ReportMonth
+from report_service.errors import IllegalTransition
+from report_service.ports import Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from report_service.ports import Ended, Intent, Standing
+
+_D = deliveries.c
+
+LEFT_BEHIND = "the process that sent it ended before the answer was recorded"
+"""The reason of a report that was found in flight."""
+
+_SENDABLE = [state.value for state in SENDABLE]
+_OPEN = [state.value for state in OPEN]
+
+# Built once: SQLAlchemy then finds the compiled SQL by identity, which is half the price of a small statement.
+_END_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.request_id == bindparam("r_id"))
+    .values({name: bindparam(name) for name in ("ended_at", "http_status", "outcome", "answer")})
+)
+_CONCLUDED = (
+    *("state", "evidence", "unsettled", "drift", "altered", "obelis_id", "attempts", "streak"),
+    *("last_outcome", "http_status", "detail", "next_attempt_at", "updated_at"),
+)
+_CONCLUDE = (
+    update(deliveries).where(_D.id == bindparam("d_id")).values({name: bindparam(name) for name in _CONCLUDED})
+)
+_SEND = (
+    update(deliveries)
+    .where(_D.id == bindparam("d_id"), or_(*(_D.state == state for state in _SENDABLE)))  # no IN in executemany
+    .values(state=State.IN_FLIGHT.value, next_attempt_at=None, updated_at=bindparam("at"))
+)
+
+
+def due(connection: Connection, wanted: ColumnElement[bool], *, at: datetime, limit: int) -> list[Delivery]:
+    """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
+    rows = connection.execute(
+        select(deliveries, payloads.c.body)
+        .join(payloads, payloads.c.sha256 == _D.payload_sha256)
+        .where(wanted, _D.state.in_(_SENDABLE), or_(_D.next_attempt_at.is_(None), _D.next_attempt_at <= at))
+        .order_by(_D.state, standings.KIND_ORDER, _D.subject)  # pending sorts before retrying
+        .limit(limit)
+    )
+    return [_delivery(row) for row in rows]
+
+
+def waiting(connection: Connection, wanted: ColumnElement[bool]) -> tuple[datetime, datetime] | None:
+    """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
+    first, last = connection.execute(
+        select(func.min(_D.next_attempt_at), func.max(_D.next_attempt_at)).where(wanted, _D.state.in_(_SENDABLE))
+    ).one()
+    return None if first is None else (first, last)
+
+
+def end_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Write what became of requests; what it makes of their reports is for `conclude`."""
+    rows = [
+        {
+            "r_id": one.request_id,
+            "ended_at": one.ended_at,
+            "http_status": one.http_status,
+            "outcome": one.outcome.value,
+            "answer": one.answer,
+        }
+        for one in ended
+    ]
+    if rows:
+        connection.execute(_END_ATTEMPT, rows)
+
+
+def conclude(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Write what requests made of their reports."""
+    rows = [_conclusion(one.delivery, one.ended_at) for one in ended if one.delivery is not None]
+    if rows:
+        connection.execute(_CONCLUDE, rows)
+
+
+def intend(connection: Connection, intents: Sequence[Intent], *, endpoint: str, instance: str) -> None:
+    """Write that requests are about to go out; raise IllegalTransition for a report that is not to be sent."""
+    rows = [
+        {
+            "request_id": intent.request.request_id,
+            "delivery_id": intent.delivery,
+            "endpoint": endpoint,
+            "run_id": intent.run_id,
+            "instance": instance,
+            "verb": intent.request.verb,
+            "path": intent.request.path,
+            "payload_sha256": intent.payload_sha256,
+            "started_at": intent.started_at,
+        }
+        for intent in intents
+    ]
+    if rows:
+        connection.execute(insert(attempts), rows)
+    sent = [{"d_id": one.delivery, "at": one.started_at} for one in intents if one.delivery is not None]
+    if sent and connection.execute(_SEND, sent).rowcount != len(sent):
+        raise IllegalTransition("a report was to be sent that is in flight, or done")
+
+
+def adopt(connection: Connection, scope: ColumnElement[bool], *, at: datetime, timeout_s: float) -> int:
+    """Make every report that was left in flight an unknown end; return how many there were.
+
+    Each is due again `timeout_s` after its request went out, by a clock that may have run ahead of ours.
+    """
+    begun = select(func.max(attempts.c.started_at)).where(attempts.c.delivery_id == _D.id).scalar_subquery()
+    left = connection.execute(select(_D.id, begun).where(scope, _D.state == State.IN_FLIGHT.value)).all()
+    for row, started_at in left:
+        connection.execute(
+            update(deliveries)
+            .where(_D.id == row)
+            .values(
+                state=advance(State.IN_FLIGHT, Step.DEFERRED, unsettled=True).value,
+                unsettled=True,
+                attempts=_D.attempts + 1,
+                last_outcome=Outcome.NO_ANSWER.value,
+                http_status=None,
+                detail=LEFT_BEHIND,
+                next_attempt_at=min(started_at or at, at) + timedelta(seconds=timeout_s),
+                updated_at=at,
+            )
+        )
+    return len(left)
+
+
+def sent_since(connection: Connection, endpoint: str, ago_s: float, *, at: datetime) -> list[Sent]:
+    """Return the requests, token requests included, that began or ended in the seconds before `at`."""
+    columns, since = attempts.c, at - timedelta(seconds=ago_s)
+    recent = or_(columns.started_at > since, columns.ended_at > since)
+    bound = columns.started_at > since - timedelta(minutes=10)  # none takes that long; the index can help
+    rows = connection.execute(
+        select(columns.started_at, columns.ended_at, columns.outcome)
+        .where(columns.endpoint == endpoint, bound, recent)
+        .order_by(columns.started_at)
+    )
+    return [
+        Sent(
+            started_ago_s=(at - started_at).total_seconds(),
+            ended_ago_s=None if ended_at is None else (at - ended_at).total_seconds(),
+            throttled=outcome == Outcome.THROTTLED.value,
+        )
+        for started_at, ended_at, outcome in rows
+    ]
+
+
+def close(connection: Connection, wanted: ColumnElement[bool], *, at: datetime) -> list[Standing]:
+    """Make what is still open `missed` or `unresolved`; return those reports."""
+    before = standings.standings(connection, [wanted, _D.state.in_(_OPEN)])
+    after = [_closed(one) for one in before]
+    alike = {(one.state, one.unsettled): then for one, then in zip(before, after, strict=True)}
+    for (state, unsettled), then in alike.items():
+        connection.execute(
+            update(deliveries)
+            .where(wanted, _D.state == state.value, _D.unsettled == unsettled)
+            .values(state=then.state.value, unsettled=then.unsettled, next_attempt_at=None, updated_at=at)
+        )
+    return after
+
+
+def _closed(one: Standing) -> Standing:
+    then = advance(one.state, Step.CLOSED, unsettled=one.unsettled)
+    return replace(one, state=then, unsettled=then is State.UNRESOLVED, next_attempt_at=None)
+
+
+def _conclusion(delivery: Delivery, at: datetime) -> dict[str, object]:
+    return {
+        "d_id": delivery.row,
+        "state": delivery.state.value,
+        "evidence": delivery.evidence and delivery.evidence.value,
+        "unsettled": delivery.unsettled,
+        "drift": delivery.drift,
+        "altered": delivery.altered,
+        "obelis_id": delivery.obelis_id,
+        "attempts": delivery.attempts,
+        "streak": delivery.streak,
+        "last_outcome": delivery.last_outcome and delivery.last_outcome.value,
+        "http_status": delivery.http_status,
+        "detail": delivery.detail,
+        "next_attempt_at": delivery.next_attempt_at,
+        "updated_at": at,
+    }
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        row=row.id,
+        key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
+        state=State(row.state),
+        path=row.path,
+        payload_sha256=row.payload_sha256,
+        body=row.body.encode(),
+        unsettled=row.unsettled,
+        outdated=row.source is not None and row.source_sha256 != row.payload_sha256,
+        attempts=row.attempts,
+        streak=row.streak,
+        last_outcome=row.last_outcome and Outcome(row.last_outcome),
+        drift=row.drift,
+        altered=row.altered,
+        obelis_id=row.obelis_id,
+        http_status=row.http_status,
+        detail=row.detail,
+        next_attempt_at=row.next_attempt_at,
+    )

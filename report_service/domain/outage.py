@@ -38,11 +38,14 @@ class Outage:
     def after(self, outcome: Outcome, *, about: int | None, at: float, uniform: Callable[[], float]) -> Outage:
         """Return what is known after one more answer, or the lack of one, to a request for a report.
 
-        One report that fails again and again says nothing of the others: it has its own back-off.
+        One report that fails again and again says nothing of the others: it has its own back-off. Nor do failures
+        say anything new that come before the next probe: their requests were under way when the API went down.
         """
         if not outcome.api_down:
             return Outage(proven=True)
         if self.failures and about is not None and about == self.about:
+            return self
+        if at < self.probe_at:
             return self
         failures = self.failures + 1
         if failures < FAILURES_IN_A_ROW:

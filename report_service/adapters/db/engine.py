@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from report_service.domain.secrecy import forms_of, secrets_in_url
 from report_service.errors import ConfigurationError, StoreUnavailable
@@ -53,19 +54,21 @@ class Store:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turn the driver's errors into StoreUnavailable: the one place where that happens."""
+    """Turn the driver's errors into StoreUnavailable: the one place where that happens.
+
+    SQLAlchemy's other errors are bugs, which no waiting for the store mends: they stay what they are.
+    """
     try:
         yield
-    except DBAPIError as exc:
+    except (DBAPIError, NoConnectionFree) as exc:
         shown = _shown(engine.url)
-        reason = without_password(" ".join(str(exc.orig).split()), engine.url)
+        words = str(exc.orig if isinstance(exc, DBAPIError) else exc)
+        reason = without_password(" ".join(words.split()), engine.url)
         raise StoreUnavailable(
             f"the store {shown} cannot be used: {reason}",
             hint="See that the database is up, its disk is not full and the URL in [store] is right. "
             "Nothing is lost: what was recorded stays, the rest is still due.",
         ) from exc
-    except SQLAlchemyError as exc:
-        raise StoreUnavailable(f"the store cannot be used: {type(exc).__name__}: {exc}") from exc
 
 
 def parsed(url: str) -> URL:

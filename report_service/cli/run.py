@@ -89,7 +89,7 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
 
 def remarks(result: RunResult, *, took_s: float) -> list[str]:
     """Return what a person should know of a run beside how the month stands."""
-    lines = [f"{result.delivered.sent:,} requests in {took_s:.1f} s."] if result.delivered else []
+    lines = [f"{result.delivered.requests:,} requests in {took_s:.1f} s."] if result.delivered else []
     if result.plan is not None:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)

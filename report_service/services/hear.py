@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from report_service.domain.answers import Outcome, Verdict, echo_differences, excerpt, judge
+from report_service.domain.answers import Outcome, Verdict, excerpt, judge
 from report_service.domain.delivery import Delivery, State, conclude
 from report_service.domain.outage import Outage
 from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused, Stopped
@@ -61,6 +61,7 @@ class Hearing:
     settled_at: float  # monotonic: when a report was last settled; at first, when the run began
     outage: Outage = field(default_factory=Outage)
     in_vain: int = 0  # answers in a row that say nothing of their report: failures and 429s
+    last_failure: str = ""  # what the last of them said
     _refused: int = 0  # in a row
 
     def hear(self, exchanged: Exchanged, delivery: Delivery | None) -> Ended:
@@ -75,17 +76,20 @@ class Hearing:
         if verdict.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and the pacer goes on counting it
             self.pacer.ended(request.request_id, exchanged.ended)
         if verdict.outcome is Outcome.THROTTLED:
+            self.done.throttled += 1
             self._slow_down(exchanged)
         if delivery is None:
             verdict = replace(verdict, outcome=self._take_token(exchanged, verdict.outcome))
-        self._judge_api(verdict.outcome, delivery, exchanged.ended)
+        brings_token = delivery is None and _is_2xx(answer.http_status)  # and that is not to be kept
+        words = "" if brings_token else self.means.redact(excerpt(answer))
+        self._judge_api(verdict.outcome, delivery, exchanged.ended, words)
         return Ended(
             request_id=request.request_id,
             ended_at=at,
             duration_s=took_s,
             http_status=answer.http_status,
             outcome=verdict.outcome,
-            answer="" if delivery is None and _is_2xx(answer.http_status) else self.means.redact(excerpt(answer)),
+            answer=words,
             delivery=delivery and self._conclude(delivery, exchanged, verdict, at),
         )
 
@@ -93,7 +97,7 @@ class Hearing:
         """Return the report after its answer, and count it."""
         after = conclude(
             delivery,
-            replace(verdict, detail=self.means.redact(verdict.detail)),
+            verdict,
             http_status=exchanged.answer.http_status,
             at=at,
             last_send=self.last_send,
@@ -102,27 +106,25 @@ class Hearing:
             uniform=self.means.uniform,
         )
         self.done.accepted += after.state is State.ACCEPTED
-        self.done.throttled += verdict.outcome is Outcome.THROTTLED
         if verdict.outcome.settles:
             self.done.settled += 1
             self.settled_at = exchanged.ended
         else:
             self.done.failed += 1
         self._weigh_refusal(verdict.outcome, exchanged)
-        differs = echo_differences(delivery.body, verdict.echo) if verdict.echo is not None else []
-        if differs:
-            words = "the API stored otherwise: " + "; ".join(differs)
-            return replace(after, drift=True, detail=self.means.redact(words))
-        return after
+        return replace(after, detail=self.means.redact(after.detail))
 
-    def _judge_api(self, outcome: Outcome, delivery: Delivery | None, at: float) -> None:
+    def _judge_api(self, outcome: Outcome, delivery: Delivery | None, at: float, words: str) -> None:
         """Learn whether the API as a whole answers; a token proves nothing, it may come from another host."""
         fails = outcome.api_down or outcome is Outcome.THROTTLED
-        if delivery is not None or fails:
-            self.in_vain = self.in_vain + 1 if fails else 0
-        if delivery is not None or outcome.api_down:
-            about = delivery.row if delivery else None
-            self.outage = self.outage.after(outcome, about=about, at=at, uniform=self.means.uniform)
+        if delivery is None and not fails:
+            return
+        self.in_vain = self.in_vain + 1 if fails else 0
+        self.last_failure = words if fails else ""
+        about = delivery.row if delivery else None
+        if delivery is None:  # without one nothing goes on, whatever the answer
+            outcome = Outcome.NO_ANSWER
+        self.outage = self.outage.after(outcome, about=about, at=at, uniform=self.means.uniform)
 
     def _weigh_refusal(self, outcome: Outcome, exchanged: Exchanged) -> None:
         """Halt when the token, or everything that is sent, is refused."""
@@ -152,6 +154,15 @@ class Hearing:
         expires = clock.now() + timedelta(seconds=token.refresh_at - clock.monotonic())
         self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
         return Outcome.ACCEPTED
+
+    def no_answer(self, how_long: str) -> ApiUnavailable:
+        """Return what stops a run to which the API gives no usable answer, with what the last failure said."""
+        said = f"; the last failure: {self.last_failure}" if self.last_failure else ""
+        return ApiUnavailable(
+            f"the API gave no usable answer {how_long}{said}",
+            hint="See that obelis.base_url and obelis.token_url are right and can be reached from here. What is "
+            "left stays due: run it again later; a daemon goes on trying by itself.",
+        )
 
     def _no_access(self, why: CredentialsRefused, exchanged: Exchanged) -> None:
         self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)

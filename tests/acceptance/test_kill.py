@@ -1,0 +1,93 @@
+"""Runs that are killed without a warning: nothing is lost, nothing arrives twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from report_service.mock_api.operator import made_up_operator
+from tests.acceptance.harness import MONTH, wait_until
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from tests.acceptance.conftest import StartMock
+    from tests.acceptance.harness import Cli, Mock
+
+TIMEOUT_S = 2
+MANY = 157
+FIGURES = made_up_operator(MONTH, hubs=12, points_per_hub=10, provider_groups=12)
+
+
+def test_a_run_killed_several_times_is_finished_by_the_next(cli: Cli, start_mock: StartMock) -> None:
+    mock = start_mock("--latency", "200ms", "--fault", "lost:0.05", "--seed", 1)
+    cli = cli.using(**mock.settings, OBELIS__TIMEOUT_S=TIMEOUT_S)
+    cli.stock(FIGURES)
+    for taken in (1, 40, 80):
+        _kill(cli.start("run"), mock, taken)
+        _nothing_false(cli, mock)
+        cli.end_leases()
+
+    assert cli("run", "--patience", 30).code == 0
+
+    _all_is_delivered_once(cli, mock)
+
+
+def test_the_lease_of_a_killed_run_is_waited_out_on_both_databases(
+    sqlite_cli: Cli, postgres_url: str, tmp_path: Path, start_mock: StartMock
+) -> None:
+    """Here the 60 s go by for real, on both at the same time."""
+    mocks = [start_mock("--latency", "200ms") for _ in range(2)]
+    (tmp_path / "on-postgresql").mkdir()
+    others = [sqlite_cli, sqlite_cli.using(STORE__URL=postgres_url)]
+    clis = [
+        cli.using(**mock.settings, OBELIS__TIMEOUT_S=TIMEOUT_S) for cli, mock in zip(others, mocks, strict=True)
+    ]
+    for cli, mock in zip(clis, mocks, strict=True):
+        cli.stock(FIGURES)
+        _kill(cli.start("run"), mock, 30)
+
+    waiting = [cli.start("run", "--patience", 90) for cli in clis]
+    ended = [cli.end(process, timeout_s=120) for cli, process in zip(clis, waiting, strict=True)]
+
+    for done, cli, mock in zip(ended, clis, mocks, strict=True):
+        assert done.code == 0
+        assert done.events("lease.waiting")
+        _all_is_delivered_once(cli, mock)
+
+
+def _kill(process: subprocess.Popen[str], mock: Mock, taken: int) -> None:
+    """Kill a run as soon as the API has taken so many reports."""
+    wait_until(lambda: mock.created >= taken)
+    process.kill()
+    process.communicate(timeout=10)
+    assert process.returncode == -9
+
+
+def _nothing_false(cli: Cli, mock: Mock) -> None:
+    """See that the ledger claims no more than the API has, and counts as open whatever it cannot know."""
+    held = set(mock.reports())
+    accepted = cli.rows("SELECT kind, subject FROM deliveries WHERE state = 'accepted'")
+    assert {f"{MONTH}/{kind}/{subject}".rstrip("/") for kind, subject in accepted} <= held
+    assert set(cli.states()) <= {"accepted", "in_flight", "retrying", "pending"}
+
+
+def _all_is_delivered_once(cli: Cli, mock: Mock) -> None:
+    """See that the API took each report once, in the same bytes, and that the ledger explains each conflict."""
+    assert cli.states() == {"accepted": MANY}
+    lines, held = [line for line in mock.lines() if line["key"]], mock.reports()
+    assert len(held) == MANY
+    assert Counter(line["key"] for line in lines if line["ruling"] == "created") == dict.fromkeys(held, 1)
+    assert len({(line["key"], line["body_sha256"]) for line in lines}) == MANY
+    assert {line["ruling"] for line in lines} <= {"created", "duplicate"}
+    explained = set(
+        cli.rows(
+            "SELECT later.request_id FROM attempts AS later JOIN attempts AS earlier "
+            "ON earlier.delivery_id = later.delivery_id AND earlier.started_at < later.started_at "
+            "WHERE earlier.outcome IS NULL OR earlier.outcome = 'no_answer'"
+        )
+    )
+    conflicts = [line["request_id"] for line in lines if line["ruling"] == "duplicate"]
+    assert conflicts
+    assert {(request_id,) for request_id in conflicts} <= explained

@@ -31,7 +31,7 @@ DEFAULT_FILES = (Path("report-service.toml"), Path("/etc/report-service/report-s
 SECRETS_DIR = Path("/run/secrets")
 CONFIG_VARIABLE = "REPORT_SERVICE_CONFIG"
 
-_OTHER_VARIABLES = {CONFIG_VARIABLE, "REPORT_SERVICE_TEST_POSTGRES_URL"}
+_OTHER_VARIABLES = {CONFIG_VARIABLE, "REPORT_SERVICE_TEST_POSTGRES_URL", "REPORT_SERVICE_CONTAINER_TOOL"}
 # Kubernetes puts these into every container beside a service whose name begins with report-service.
 _SERVICE_LINK = re.compile(
     rf"(?!.*__){ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"

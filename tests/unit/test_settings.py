@@ -375,6 +375,7 @@ def test_variables_that_are_no_settings_are_passed_over(tmp_path: Path) -> None:
         "PATH": "/bin",
         "REPORT_SERVICES": "x",
         "REPORT_SERVICE_TEST_POSTGRES_URL": "postgresql://localhost/test",
+        "REPORT_SERVICE_CONTAINER_TOOL": "/opt/container-tool",
         # what Kubernetes adds beside services called report-service and report-service-mock
         "REPORT_SERVICE_SERVICE_HOST": "10.0.0.1",
         "REPORT_SERVICE_PORT": "tcp://10.0.0.1:80",

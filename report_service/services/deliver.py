@@ -19,16 +19,18 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import Delivery, State
 from report_service.domain.outage import FAILURES_IN_A_ROW
-from report_service.errors import ApiUnavailable, LeaseLost, StoreUnavailable
+from report_service.errors import LeaseLost, StoreUnavailable
 from report_service.ports import Intent, Request
 from report_service.services.announce import announce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from report_service.domain.months import SubmissionWindow
     from report_service.ports import Ended, Events, Ledger
@@ -99,7 +101,7 @@ class Deliverer:
                 chosen, ended = [], []
             self._let_go(chosen)
             self._tell(ended)
-            ended = self._collect(self._wait_s())
+            ended = self._collect(self._wait_s(ended))
 
     # --- 1. what may go out
 
@@ -118,17 +120,19 @@ class Deliverer:
         self._refill()
         if self._queue:
             if idle_s > self.patience_s and self.hearing.in_vain >= FAILURES_IN_A_ROW:
-                self.done.halt(ApiUnavailable(f"the API gave no usable answer for {idle_s:.0f} s"))
+                self.done.halt(self.hearing.no_answer(f"for {idle_s:.0f} s"))
             return self.done.halted is None
-        waiting = self.ledger.waiting(self.window.month)
-        if waiting is None:
-            return False
-        self._look_again_at = now + max((waiting[0] - self.means.clock.now()).total_seconds(), 0.0)
+        if self._look_again_at == NEVER:
+            waiting = self.ledger.waiting(self.window.month)
+            if waiting is None:
+                return False
+            self._look_again_at = now + self._in_s(waiting[0])
         if self._look_again_at - self.hearing.settled_at <= self.patience_s:
             return True
-        self.done.stopped = f"the next try is due at {waiting[0]:%Y-%m-%d %H:%M:%S} UTC"
+        next_try = self.means.clock.now() + timedelta(seconds=self._look_again_at - now)
+        self.done.stopped = f"the next try is due at {next_try:%Y-%m-%d %H:%M:%S} UTC"
         if self.hearing.outage.down or (self.hearing.in_vain and not self.done.settled):
-            self.done.halt(ApiUnavailable(f"the API gave no usable answer to anything; {self.done.stopped}"))
+            self.done.halt(self.hearing.no_answer(f"to anything; {self.done.stopped}"))
         return False
 
     def _stopping(self) -> bool:
@@ -270,8 +274,10 @@ class Deliverer:
 
     # --- 4. what came back
 
-    def _wait_s(self) -> float:
+    def _wait_s(self, told: Sequence[Ended]) -> float:
         """Return how long nothing but an outcome can make a difference."""
+        if told and not self._under_way and not self._queue:
+            return 0.0  # see first whether there is anything to wait for
         now = self.means.clock.monotonic()
         full = len(self._under_way) >= self.hearing.outage.allowance(self.means.exchanges.capacity)
         if full or self._token_is_coming() or self._stopping():
@@ -293,12 +299,11 @@ class Deliverer:
             for one in finished
             if one.request.request_id in self._under_way
         ]
-        self._look_again_at = min([self._look_again_at, *map(self._due_again_at, ended)])
+        for one in ended:
+            if one.delivery is not None and one.delivery.next_attempt_at is not None:
+                again_at = self.means.clock.monotonic() + self._in_s(one.delivery.next_attempt_at)
+                self._look_again_at = min(self._look_again_at, again_at)
         return ended
 
-    def _due_again_at(self, ended: Ended) -> float:
-        """Return when an attempt's report is tried again, monotonic; never, if it is settled or for a token."""
-        if ended.delivery is None or ended.delivery.next_attempt_at is None:
-            return NEVER
-        wait_s = (ended.delivery.next_attempt_at - self.means.clock.now()).total_seconds()
-        return self.means.clock.monotonic() + wait_s
+    def _in_s(self, moment: datetime) -> float:
+        return max((moment - self.means.clock.now()).total_seconds(), 0.0)

@@ -1,0 +1,173 @@
+"""A process may die between any two steps, and the next one finishes the month: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from report_service.adapters.db.engine import Store
+from report_service.domain.delivery import State
+from report_service.mock_api.faults import Fault
+from report_service.mock_api.latency import constant
+from tests.simulation import MONTH, Kill, Site, World, site, site_at
+
+UNKNOWN = (None, "no_answer", "server_error", "unreadable")
+"""The outcomes of an attempt that may have stored its report."""
+
+
+def assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place: Site) -> None:
+    """Check laws 2 and 3 on what arrived at the API: every request has its attempt, every 409 its reason."""
+    attempts = place.ask(
+        "SELECT request_id, delivery_id, outcome, payload_sha256 FROM attempts ORDER BY started_at"
+    )
+    by_id = {row.request_id: (at, row) for at, row in enumerate(attempts)}
+    bodies: dict[str, set[str]] = {}
+    for call in place.world.calls:
+        at, attempt = by_id[call["request_id"]]
+        if call["key"] is None:
+            continue
+        bodies.setdefault(call["key"], set()).add(call["body_sha256"])
+        assert attempt.payload_sha256 == call["body_sha256"]
+        earlier = [row for row in attempts[:at] if row.delivery_id == attempt.delivery_id]
+        if call["ruling"] == "duplicate":
+            assert any(row.outcome in UNKNOWN for row in earlier)
+    assert all(len(sent) == 1 for sent in bodies.values()), "a retry never makes a different report"
+
+
+def assert_delivered_once(place: Site, reports: int) -> None:
+    created = [call["key"] for call in place.world.calls if call["ruling"] == "created"]
+    assert len(created) == len(set(created)) == reports == len(place.world.mock.reports)
+    rows = place.ask("SELECT state, unsettled, evidence, obelis_id FROM deliveries")
+    assert {(row.state, bool(row.unsettled)) for row in rows} == {("accepted", False)}
+    assert all((row.evidence == "confirmed") == (row.obelis_id is not None) for row in rows)
+    assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place)
+
+
+def finish(place: Site) -> None:
+    with place.process() as process:
+        assert process.run(patience_s=3600).complete
+
+
+def test_a_kill_between_any_two_steps_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    for step in site(tmp_path, World(latency=constant(0.2)), hubs=0, provider_groups=2).deaths():
+        place = site(tmp_path, World(latency=constant(0.2)), hubs=0, provider_groups=2)
+        assert not place.start(tap=Kill(at=step)).lives()
+        place.world.turn(61)
+        place.start().lives()
+        assert_delivered_once(place, 3)
+
+
+@pytest.mark.postgres
+def test_a_kill_on_postgresql_loses_and_doubles_nothing(postgres_url: str) -> None:
+    place = site_at(postgres_url, World(latency=constant(0.2)))
+    for step in (40, 52, 55, 58, 63):
+        assert not place.start(tap=Kill(at=step)).lives()
+        place.ask("UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'")
+        place.world.turn(61)
+    finish(place)
+    assert_delivered_once(place, 11)
+
+
+def test_a_report_in_flight_at_a_kill_waits_until_its_time_is_over(tmp_path: Path) -> None:
+    place = site(tmp_path, World(latency=constant(20)), hubs=0, provider_groups=1)
+    kill = Kill(at=10_000)
+    place.start(tap=kill).lives()
+    again = site(tmp_path, World(latency=constant(20)), hubs=0, provider_groups=1)
+    sent = len(kill.steps) - kill.steps[::-1].index("exchanges.start.done")
+    assert not again.start(tap=Kill(at=sent)).lives()
+    [first_at] = again.world.arrivals(again.world.reports()[-1])
+    again.ask("UPDATE leases SET expires_at = '2026-01-01 00:00:00.000000'")  # as if a minute had gone by
+    again.start().lives()
+    [_, then_at] = again.world.arrivals(again.world.reports()[-1])
+    assert then_at >= first_at + 25
+    assert_delivered_once(again, 2)
+
+
+def test_the_intent_is_durable_before_its_request_arrives(tmp_path: Path) -> None:
+    place = site(tmp_path)
+    store = Store(place.url)
+    seen = []
+
+    class Looking(World):
+        """Asks the store, by a connection of its own, whether it knows of what arrives."""
+
+        def _log(self, line: str) -> None:
+            super()._log(line)
+            with store.read() as connection:
+                known = connection.exec_driver_sql(
+                    "SELECT count(*) FROM attempts WHERE request_id = ? AND ended_at IS NULL",
+                    (self.calls[-1]["request_id"],),
+                ).scalar_one()
+            seen.append(known)
+
+    place.world = Looking()
+    finish(place)
+    store.close()
+    assert seen == [1] * 12
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    faults=st.lists(
+        st.sampled_from(
+            [
+                *(
+                    "lost:0.3",
+                    "drop:0.2",
+                    "503:0.2",
+                    "503+done:0.2",
+                    "html:0.1",
+                    "cut:0.2",
+                    "429=5:0.2",
+                    "429:0.1",
+                ),
+                *("slow=60:0.1", "401:0.05", "404:0.1", "503:0.3@token", "drop:0.3@token", "500#1-12"),
+            ]
+        ),
+        max_size=4,
+        unique=True,
+    ),
+    kills=st.lists(st.integers(1, 160), max_size=4),
+    latency_s=st.sampled_from([0.0, 0.05, 1.0, 8.0]),
+    transit_s=st.sampled_from([0.0, 2.0]),
+)
+def test_whatever_fails_and_dies_the_month_is_delivered_once(
+    seed: int, faults: list[str], kills: list[int], latency_s: float, transit_s: float
+) -> None:
+    random = Random(seed)
+    world = World(
+        seed=seed,
+        latency=lambda chance: chance.uniform(0, 2 * latency_s),
+        faults=[Fault.parse(fault) for fault in faults],
+    )
+    world.transit_s = lambda chance: chance.uniform(0, transit_s)
+    world.dispatch_s = lambda chance: chance.uniform(0, 0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        place = site(Path(folder), world)
+        for kill in kills:
+            place.start(tap=Kill(at=kill)).lives(patience_s=random.choice([0, 60, 600]))
+            world.turn(random.choice([1, 61, 600, 7200]))
+        world.mock.set_faults([])
+        for _ in range(3):
+            world.turn(7200)
+            place.start().lives(patience_s=3600)
+        assert_delivered_once(place, 11)
+        assert all(row.ended_at >= row.started_at for row in place.ask("SELECT * FROM attempts") if row.ended_at)
+
+
+def test_a_month_whose_process_was_killed_is_told_as_it_stands(tmp_path: Path) -> None:
+    place = site(tmp_path, World(latency=constant(0.2)))
+    place.start(tap=Kill(at=70)).lives()
+    with place.process() as process:
+        tally = process.service.ledger.tally(MONTH)
+        assert tally.expected == 11
+        assert tally.count([State.IN_FLIGHT]) > 0
+        last = process.service.ledger.last_run(MONTH)
+        assert last is not None
+        assert last.result is None

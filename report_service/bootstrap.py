@@ -49,8 +49,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.answers import Answer
-    from report_service.ports import Clock, Events, Exchanges, Pacer, ReportApi, Token
-    from report_service.services.health import Pulse
+    from report_service.ports import Clock, Events, Exchanges, Pacer, Pulse, ReportApi, Token
     from report_service.settings import Settings
 
 

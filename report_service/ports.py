@@ -414,3 +414,20 @@ class Ledger(Protocol):
 
     def last_run(self, month: ReportMonth) -> RunRecord | None:
         """Return the newest run of a month."""
+
+
+# --- the daemon's pulse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """What the daemon leaves behind at each heartbeat; times are monotonic seconds, one clock for the machine."""
+
+    instance: str
+    beat_at: float
+    stale_after_s: float
+    moved_at: float
+    store: str | None  # why the store could not be read
+    failing: str | None
+    crashed: str | None
+    crashes: int

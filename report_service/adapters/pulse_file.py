@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from report_service.errors import BadInput
-from report_service.services.health import Pulse
+from report_service.ports import Pulse
 
 if TYPE_CHECKING:
     from pathlib import Path

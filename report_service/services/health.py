@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from report_service.ports import Clock
+    from report_service.ports import Clock, Pulse
 
 STUCK_S = 900.0
 """A worker that did not move for so long hangs; planning a large month over a slow query takes minutes."""
@@ -37,20 +36,6 @@ class Vitals:
             return stop()
 
         return ask
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """What the daemon leaves behind at each heartbeat; times are monotonic seconds, one clock for the machine."""
-
-    instance: str
-    beat_at: float
-    stale_after_s: float
-    moved_at: float
-    store: str | None  # why the store could not be read
-    failing: str | None
-    crashed: str | None
-    crashes: int
 
 
 def ailment(pulse: Pulse, *, at: float) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import DONE, SENDABLE, State
 from report_service.domain.forecast import forecast
 from report_service.errors import StoreUnavailable
-from report_service.services.health import Pulse
+from report_service.ports import Pulse
 from report_service.services.reconcile import counts_of
 from report_service.services.watch import End
 

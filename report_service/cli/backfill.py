@@ -89,13 +89,18 @@ def _show(plans: Sequence[MonthPlan], output: Path) -> None:
     for plan in plans:
         counts = (plan.plan.expected, plan.delivered, plan.sendable, plan.blocked, plan.lost)
         table.add_row(str(plan.month), *(f"{count:,}" for count in counts), does[plan.fate])
-    console_on(sys.stdout).print(table)
+    notes = []
     if any(plan.fate is Fate.HAND_OVER for plan in plans):
-        print(f"\nWhat is too late is recorded as missed, and written to {output}/ for the authority.")
-    unknown = [str(plan.month) for plan in plans if not plan.known]
-    if unknown:
-        print(f"\nThe ledger has never seen {', '.join(unknown)}: what came in by other means")
-        print("counts as not in. To leave such months out, name a later one with --from.")
+        notes.append(f"What is too late is recorded as missed, and written to {output}/ for the authority.")
+    if unknown := [str(plan.month) for plan in plans if not plan.known]:
+        notes.append(
+            f"The ledger has never seen {', '.join(unknown)}: what came in by other means counts as not in. "
+            "To leave such months out, name a later one with --from."
+        )
+    console = console_on(sys.stdout)
+    console.print(table)
+    for note in notes:
+        console.print(f"\n{note}", markup=False)
     for plan in plans:
         for problem in plan.plan.problems:
             print(f"{plan.month}: source: {problem}")

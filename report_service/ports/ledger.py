@@ -1,213 +1,22 @@
-"""What the services need from outside, as protocols; the adapters fulfil them."""
+"""The ledger: what is due, what was sent, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from report_service.domain.delivery import DONE, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from report_service.domain.answers import Answer, Outcome
+    from report_service.domain.answers import Outcome
     from report_service.domain.delivery import Delivery
-    from report_service.domain.faults import Faults
-    from report_service.domain.forms import Form
-    from report_service.domain.inventory import Inventory
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.planning import Change, Planned, Rendered
-    from report_service.domain.reports import Report
-
-
-class Clock(Protocol):
-    """Time, as the outside world has it."""
-
-    def now(self) -> datetime:
-        """Return the wall clock's time: aware, UTC."""
-
-    def monotonic(self) -> float:
-        """Return seconds that only ever grow, from an arbitrary start."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; zero and less return at once."""
-
-
-class Events(Protocol):
-    """Where the services say what happened: the log contract of `events`."""
-
-    def emit(self, event: str, /, **fields: object) -> None:
-        """Say one declared event; a field that is None is left out."""
-
-    def bind(self, **fields: object) -> Events:
-        """Return a sink that adds these fields to each event."""
-
-
-# --- the API
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request, ready to go out but for the moment."""
-
-    request_id: str  # UUID; X-Request-ID
-    verb: str
-    path: str  # below the API's host; for a token request what is shown of its URL
-    body: bytes = field(repr=False)
-    token: str | None = field(default=None, repr=False)  # None: the token request itself
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """An access token."""
-
-    value: str = field(repr=False)
-    refresh_at: float  # monotonic seconds; from then on it is not used any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchanged:
-    """A request and what came of it."""
-
-    request: Request
-    answer: Answer
-    started: float  # monotonic seconds
-    ended: float
-
-
-Permit = Callable[[], str | None]
-"""Asked at the moment a request goes out: None, or why it must not (law 1, the lease)."""
-
-
-class ReportApi(Protocol):
-    """The authority's API: what is sent to it and what its tokens say."""
-
-    def token_request(self, request_id: str) -> Request:
-        """Return the request for a new token."""
-
-    def read_token(self, answer: Answer, *, at: float) -> Token:
-        """Return the token that an answer brings (`at`: monotonic).
-
-        Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
-        """
-
-    def exchange(self, request: Request, permit: Permit) -> Answer:
-        """Send, and return what came back; never raises for what the network does.
-
-        `permit` is asked last of all; if it gives a reason, nothing is sent and the answer says so
-        (`sent=False`).
-        """
-
-
-class Exchanges(Protocol):
-    """Requests under way: workers that only exchange bytes, and are told nothing else."""
-
-    capacity: int
-    """How many may be under way at once."""
-
-    def start(self, request: Request, permit: Permit) -> None:
-        """Let a free worker exchange the request."""
-
-    def finished(self, timeout_s: float) -> Sequence[Exchanged]:
-        """Return what has ended; wait up to `timeout_s` seconds for the first one if nothing has."""
-
-    def close(self) -> None:
-        """Abandon what is under way; its end stays unknown."""
-
-
-class Pacer(Protocol):
-    """Law 5: when the next request may go out. All times are monotonic seconds."""
-
-    def seed(self, sent: Iterable[Sent], *, at: float) -> None:
-        """Count requests of the last minute that this process did not send, or not in this run."""
-
-    def wait_s(self, at: float) -> float:
-        """Return the seconds until a request may go out; 0: now."""
-
-    def granted(self, request_id: str, at: float) -> None:
-        """Count a request as going out now."""
-
-    def ended(self, request_id: str, at: float) -> None:
-        """Note that its answer, or its failure, is in: it cannot arrive any later than this."""
-
-    def throttled(self, at: float, *, started: float, retry_after_s: float | None) -> float | None:
-        """Slow down after a 429 that came at `at` to a request that began at `started`.
-
-        Return the new rate a minute if this begins a slowing, None within one.
-        """
-
-    def rate_per_minute(self, at: float) -> float:
-        """Return the pace as it is now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A request that went out before, by its age in seconds."""
-
-    started_ago_s: float
-    ended_ago_s: float | None  # None: its end is unknown
-    throttled: bool = False  # it was answered 429
-
-
-# --- figures: out of the source, into the canonical tables, towards the API
-
-
-class ReportSource(Protocol):
-    """The operator's figures, as raw as they are stored. Any call raises SourceUnavailable, StoreUnavailable."""
-
-    def inventory(self, month: ReportMonth) -> Inventory:
-        """Return everything that may be reported on, with what is wrong with it."""
-
-    def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
-        """Yield the raw rows of one kind and month as they are read; their columns are those of the CSV file."""
-
-
-class Renderer(Protocol):
-    """Reports as the API takes them: the same figures always make the same bytes."""
-
-    def create(self, report: Report) -> Rendered:
-        """Return what creates a report (POST)."""
-
-    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Rendered:
-        """Return what makes an accepted report say what a create body says (PUT).
-
-        `path` is the one that created it, `obelis_id` what the API answered then. Raise ConfigurationError
-        when the configured paths cannot name the report.
-        """
-
-
-class TableFile(Protocol):
-    """A file with rows for one table."""
-
-    @property
-    def form(self) -> Form:
-        """Return the form of that table."""
-
-    @property
-    def name(self) -> str:
-        """Return the file's name, as a person gave it."""
-
-    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | Faults]]:
-        """Yield each row's first line (from 1) and raw values, or why it is no row.
-
-        Call `progress` with the bytes read since the last call. Raise BadInput for a file that is no table.
-        """
-
-
-class Intake(Protocol):
-    """The canonical tables, to be filled."""
-
-    def upsert(self, form: Form, rows: Iterable[Mapping[str, object]]) -> None:
-        """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
-
-        When `rows` raises, nothing is stored.
-        """
-
-
-# --- the ledger
+    from report_service.domain.planning import Change, Planned
+    from report_service.ports.api import Request, Sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,20 +223,3 @@ class Ledger(Protocol):
 
     def last_run(self, month: ReportMonth) -> RunRecord | None:
         """Return the newest run of a month."""
-
-
-# --- the daemon's pulse
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """What the daemon leaves behind at each heartbeat; times are monotonic seconds, one clock for the machine."""
-
-    instance: str
-    beat_at: float
-    stale_after_s: float
-    moved_at: float
-    store: str | None  # why the store could not be read
-    failing: str | None
-    crashed: str | None
-    crashes: int

@@ -1,0 +1,115 @@
+"""The authority's API: what is sent, what comes back, and at what pace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from report_service.domain.answers import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request, ready to go out but for the moment."""
+
+    request_id: str  # UUID; X-Request-ID
+    verb: str
+    path: str  # below the API's host; for a token request what is shown of its URL
+    body: bytes = field(repr=False)
+    token: str | None = field(default=None, repr=False)  # None: the token request itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token."""
+
+    value: str = field(repr=False)
+    refresh_at: float  # monotonic seconds; from then on it is not used any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged:
+    """A request and what came of it."""
+
+    request: Request
+    answer: Answer
+    started: float  # monotonic seconds
+    ended: float
+
+
+Permit = Callable[[], str | None]
+"""Asked at the moment a request goes out: None, or why it must not (law 1, the lease)."""
+
+
+class ReportApi(Protocol):
+    """The authority's API: what is sent to it and what its tokens say."""
+
+    def token_request(self, request_id: str) -> Request:
+        """Return the request for a new token."""
+
+    def read_token(self, answer: Answer, *, at: float) -> Token:
+        """Return the token that an answer brings (`at`: monotonic).
+
+        Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
+        """
+
+    def exchange(self, request: Request, permit: Permit) -> Answer:
+        """Send, and return what came back; never raises for what the network does.
+
+        `permit` is asked last of all; if it gives a reason, nothing is sent and the answer says so
+        (`sent=False`).
+        """
+
+
+class Exchanges(Protocol):
+    """Requests under way: workers that only exchange bytes, and are told nothing else."""
+
+    capacity: int
+    """How many may be under way at once."""
+
+    def start(self, request: Request, permit: Permit) -> None:
+        """Let a free worker exchange the request."""
+
+    def finished(self, timeout_s: float) -> Sequence[Exchanged]:
+        """Return what has ended; wait up to `timeout_s` seconds for the first one if nothing has."""
+
+    def close(self) -> None:
+        """Abandon what is under way; its end stays unknown."""
+
+
+class Pacer(Protocol):
+    """Law 5: when the next request may go out. All times are monotonic seconds."""
+
+    def seed(self, sent: Iterable[Sent], *, at: float) -> None:
+        """Count requests of the last minute that this process did not send, or not in this run."""
+
+    def wait_s(self, at: float) -> float:
+        """Return the seconds until a request may go out; 0: now."""
+
+    def granted(self, request_id: str, at: float) -> None:
+        """Count a request as going out now."""
+
+    def ended(self, request_id: str, at: float) -> None:
+        """Note that its answer, or its failure, is in: it cannot arrive any later than this."""
+
+    def throttled(self, at: float, *, started: float, retry_after_s: float | None) -> float | None:
+        """Slow down after a 429 that came at `at` to a request that began at `started`.
+
+        Return the new rate a minute if this begins a slowing, None within one.
+        """
+
+    def rate_per_minute(self, at: float) -> float:
+        """Return the pace as it is now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request that went out before, by its age in seconds."""
+
+    started_ago_s: float
+    ended_ago_s: float | None  # None: its end is unknown
+    throttled: bool = False  # it was answered 429

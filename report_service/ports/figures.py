@@ -1,0 +1,68 @@
+"""The operator's figures: out of the source, into the canonical tables, towards the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from report_service.domain.faults import Faults
+    from report_service.domain.forms import Form
+    from report_service.domain.inventory import Inventory
+    from report_service.domain.kinds import DeliveryKey, Kind
+    from report_service.domain.months import ReportMonth
+    from report_service.domain.planning import Rendered
+    from report_service.domain.reports import Report
+
+
+class ReportSource(Protocol):
+    """The operator's figures, as raw as they are stored. Any call raises SourceUnavailable, StoreUnavailable."""
+
+    def inventory(self, month: ReportMonth) -> Inventory:
+        """Return everything that may be reported on, with what is wrong with it."""
+
+    def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        """Yield the raw rows of one kind and month as they are read; their columns are those of the CSV file."""
+
+
+class Renderer(Protocol):
+    """Reports as the API takes them: the same figures always make the same bytes."""
+
+    def create(self, report: Report) -> Rendered:
+        """Return what creates a report (POST)."""
+
+    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Rendered:
+        """Return what makes an accepted report say what a create body says (PUT).
+
+        `path` is the one that created it, `obelis_id` what the API answered then. Raise ConfigurationError
+        when the configured paths cannot name the report.
+        """
+
+
+class TableFile(Protocol):
+    """A file with rows for one table."""
+
+    @property
+    def form(self) -> Form:
+        """Return the form of that table."""
+
+    @property
+    def name(self) -> str:
+        """Return the file's name, as a person gave it."""
+
+    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | Faults]]:
+        """Yield each row's first line (from 1) and raw values, or why it is no row.
+
+        Call `progress` with the bytes read since the last call. Raise BadInput for a file that is no table.
+        """
+
+
+class Intake(Protocol):
+    """The canonical tables, to be filled."""
+
+    def upsert(self, form: Form, rows: Iterable[Mapping[str, object]]) -> None:
+        """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
+
+        When `rows` raises, nothing is stored.
+        """

@@ -121,6 +121,7 @@ def _detail(before: Planned, found: Found, state: State, *, restart: bool, fixed
         return before.detail
     if found.rendered is None:
         return found.reason
-    if restart or state is State.PENDING or before.state in {State.AWAITING_DATA, State.INVALID, State.WAIVED}:
+    ours = {State.AWAITING_DATA, State.INVALID, State.WAIVED}
+    if restart or state in {State.PENDING, State.WAIVED} or before.state in ours:
         return ""
     return before.detail

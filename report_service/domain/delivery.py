@@ -179,14 +179,11 @@ class Retry:
     ) -> float:
         """Return the seconds until the next try, after `streak` >= 1 tries in a row ended so.
 
-        After a 401 it is tried at once, with a new token. Refusals (403, 404 and the like) follow
-        REFUSAL_DELAYS_S; anything else backs off exponentially with full jitter (`uniform` gives 0..1), and
+        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with full jitter (`uniform` gives 0..1), and
         waits for `Retry-After` when that is longer. With `remaining_s` left in the window no wait is longer
         than a quarter of it, so that tries stay spread up to its end, closer together near it; a Retry-After
         past the end is cut to half of what is left.
         """
-        if outcome is Outcome.UNAUTHORIZED:
-            return 0.0
         if outcome.refusal:
             delay = REFUSAL_DELAYS_S[min(streak, len(REFUSAL_DELAYS_S)) - 1]
         else:
@@ -247,6 +244,8 @@ def conclude(
         retry_after_s=retry_after_s,
         uniform=uniform,
     )
+    if outcome is Outcome.UNAUTHORIZED and before is not outcome:  # at once, with a new token; but only once
+        delay = 0.0
     return replace(
         tried,
         state=advance(delivery.state, Step.DEFERRED, unsettled=unsettled),

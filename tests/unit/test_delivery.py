@@ -359,6 +359,11 @@ def test_after_a_refused_token_it_is_tried_at_once() -> None:
     assert waits(ended(delivery, Outcome.UNAUTHORIZED, retry_after_s=60)) == 0
 
 
+def test_a_report_whose_token_is_refused_again_and_again_backs_off() -> None:
+    delivery = replace(SENT, streak=1, last_outcome=Outcome.UNAUTHORIZED)
+    assert waits(ended(delivery, Outcome.UNAUTHORIZED)) > 0
+
+
 @pytest.mark.parametrize(
     ("outcome", "retry_after_s", "delay"),
     [

@@ -179,10 +179,10 @@ class Retry:
     ) -> float:
         """Return the seconds until the next try, after `streak` >= 1 tries in a row ended so.
 
-        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with full jitter (`uniform` gives 0..1), and
-        waits for `Retry-After` when that is longer. With `remaining_s` left in the window no wait is longer
-        than a quarter of it, so that tries stay spread up to its end, closer together near it; a Retry-After
-        past the end is cut to half of what is left.
+        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with
+        full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is longer. With
+        `remaining_s` left in the window no wait is longer than a quarter of it, so that tries stay spread up
+        to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
         """
         if outcome.refusal:
             delay = REFUSAL_DELAYS_S[min(streak, len(REFUSAL_DELAYS_S)) - 1]

@@ -135,12 +135,12 @@ class Alarms:
 
     def _heard(self, event: JobExecutionEvent) -> None:
         """Pass on what a job raised; it is called again when it is time, and well once it returns."""
-        bug = event.exception
+        bug, work = event.exception, "heartbeat" if event.job_id == "heartbeat" else "look"
         if bug is None:
-            self._vitals.crashed.pop(event.job_id, None)
+            self._vitals.crashed.pop(work, None)
             return
         self._vitals.crashes += 1
-        self._vitals.crashed[event.job_id] = said = f"{type(bug).__name__}: {bug}"
+        self._vitals.crashed[work] = said = f"{type(bug).__name__}: {bug}"
         self._events.emit("service.crashed", detail=f"{said} (in job {event.job_id})", exception=bug)
 
 

@@ -21,7 +21,9 @@ class Vitals:
         self._clock = clock
         self.moved_at = clock.monotonic()  # when the worker last showed that it goes on
         self.failing: str | None = None  # why the last run did not go to its end
-        self.crashed: dict[str, str] = {}  # jobs whose last call raised, and what
+        self.crashed: dict[
+            str, str
+        ] = {}  # what raised when it was done last (look, heartbeat), and what it raised
         self.crashes = 0  # since the start
 
     def moved(self) -> None:

@@ -14,7 +14,7 @@ another process are one case: something is due, and was not done.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -56,7 +56,9 @@ class End(StrEnum):
 class Past:
     """The newest run of a month, as the ledger has it or this process remembers it."""
 
-    began: datetime
+    began: datetime  # by the wall clock as it went then
+    age: timedelta  # since then; of our own runs by the monotonic clock, which nobody sets
+    fresh: bool  # it began after this process did
     end: End
     run_id: str | None = None
 
@@ -70,6 +72,16 @@ class Work:
     send: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Own:
+    """What this process remembers of its newest run of a month."""
+
+    began: datetime
+    monotonic: float
+    end: End = End.FAILED
+    run_id: str | None = None
+
+
 def work_for(
     month: ReportMonth,
     at: datetime,
@@ -77,24 +89,23 @@ def work_for(
     timetable: Timetable,
     past: Past | None,
     complete: bool,
-    since: datetime,
     sweep: timedelta,
 ) -> Work | None:
     """Return what is to be done for a month at an instant, if anything.
 
-    `past` is its newest run, `complete` whether nothing was left after that, `since` when this process began.
+    `past` is its newest run, `complete` whether nothing was left after that.
     """
     window, release = timetable.window(month), timetable.release(month)
     if at < window.opens:
         return None
     closed = window.has_closed(at)
     send = not closed and at >= release
-    milestone = window.closes if closed else max(release if send else window.opens, since)
-    if past is None or past.began < milestone:
+    milestone = window.closes if closed else release if send else window.opens
+    if past is None or past.began < milestone or not (past.fresh or closed):
         return Work(month=month, trigger="daemon", send=send)
     if closed and past.end is End.COMPLETED:
         return None
-    if past.end is End.OPEN or at - past.began >= _pause(past, complete, window.last_send - at, closed, sweep):
+    if past.end is End.OPEN or past.age >= _pause(past, complete, window.last_send - at, closed, sweep):
         return Work(month=month, trigger="sweep", send=send)
     return None
 
@@ -124,7 +135,7 @@ class Watch:
     patience_s: float
     _prepared: bool = False
     _began: float = field(init=False)  # monotonic
-    _own: dict[ReportMonth, tuple[float, End, str | None]] = field(default_factory=dict)  # began, monotonic
+    _own: dict[ReportMonth, _Own] = field(default_factory=dict)
     _earliest: ReportMonth | None = None  # that the ledger knows
     _closed: set[ReportMonth] = field(default_factory=set)  # whose closing is recorded
     _tallied: tuple[str, bool] = ("", False)  # a run, and whether its month was complete after it
@@ -162,28 +173,33 @@ class Watch:
         except StoreUnavailable as lost:
             self._lost(lost.message)
         else:
-            if all(end is not End.STORE_LOST for _, end, _ in self._own.values()):
+            if all(own.end is not End.STORE_LOST for own in self._own.values()):
                 self._recovered()
         self.vitals.moved()
 
     def past(self, month: ReportMonth) -> Past | None:
         """Return the newest run of a month; raise StoreUnavailable."""
-        own, recorded = self.own(month), self.ledger.last_run(month)
-        if recorded is None or recorded.started_at > self.clock.now() + FUTURE:
+        own, recorded, now = self.own(month), self.ledger.last_run(month), self.clock.now()
+        if recorded is None or recorded.started_at > now + FUTURE:
             return own
-        if own is not None and (own.run_id == recorded.run_id or own.began > recorded.started_at):
+        age = now - recorded.started_at
+        if own is not None and (own.run_id == recorded.run_id or own.age < age):
             return own
-        return Past(began=recorded.started_at, end=_end_of(recorded), run_id=recorded.run_id)
+        return Past(
+            began=recorded.started_at,
+            age=age,
+            fresh=age <= timedelta(seconds=self.clock.monotonic() - self._began),
+            end=_end_of(recorded),
+            run_id=recorded.run_id,
+        )
 
     def own(self, month: ReportMonth) -> Past | None:
-        """Return this process's newest run of a month; its beginning by the clock as it goes now."""
-        if month not in self._own:
+        """Return this process's newest run of a month."""
+        own = self._own.get(month)
+        if own is None:
             return None
-        began, end, run_id = self._own[month]
-        return Past(began=self._wall(began), end=end, run_id=run_id)
-
-    def _wall(self, monotonic: float) -> datetime:
-        return self.clock.now() - timedelta(seconds=self.clock.monotonic() - monotonic)
+        age = timedelta(seconds=self.clock.monotonic() - own.monotonic)
+        return Past(began=own.began, age=age, fresh=True, end=own.end, run_id=own.run_id)
 
     def _stopping(self) -> bool:
         return self.reconciler.means.stop() is not None
@@ -209,7 +225,6 @@ class Watch:
             timetable=self.timetable,
             past=past,
             complete=self._complete(month, past),
-            since=self._wall(self._began),
             sweep=self.sweep,
         )
         if work is None and self.timetable.window(month).has_closed(at):
@@ -226,7 +241,7 @@ class Watch:
 
     def _do(self, work: Work) -> None:
         """Reconcile, and remember how that ended; raise LeaseHeld, WindowError, StoreUnavailable, or a bug."""
-        began = self.clock.monotonic()
+        own = _Own(began=self.clock.now(), monotonic=self.clock.monotonic())
         try:
             result = self.reconciler.reconcile(
                 work.month,
@@ -238,10 +253,11 @@ class Watch:
         except (LeaseHeld, WindowError):
             raise
         except Exception as bug:
-            self._own[work.month] = (began, End.FAILED, None)
+            self._own[work.month] = own
             self.vitals.failing = f"{type(bug).__name__}: {bug}"
             raise
-        self._own[work.month] = (began, _own_end(result, stopping=self._stopping()), result.run_id)
+        end = _own_end(result, stopping=self._stopping())
+        self._own[work.month] = replace(own, end=end, run_id=result.run_id)
         self.vitals.failing = None if result.error is None else result.error.message
         if isinstance(result.error, StoreUnavailable):
             raise result.error

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from report_service.adapters.db import standings
 from report_service.adapters.db.tables import attempts, deliveries, payloads
@@ -148,10 +148,15 @@ def adopt(connection: Connection, scope: ColumnElement[bool], *, at: datetime, t
 
 
 def sent_since(connection: Connection, endpoint: str, ago_s: float, *, at: datetime) -> list[Sent]:
-    """Return the requests, token requests included, that began or ended in the seconds before `at`."""
-    columns, since = attempts.c, at - timedelta(seconds=ago_s)
+    """Return the requests, token requests included, that began or ended in the seconds before `at`.
+
+    Another replica's clock may go ahead; what lies further in the future is of a clock that was put right since.
+    """
+    columns, reach = attempts.c, timedelta(seconds=ago_s)
+    since = at - reach
     recent = or_(columns.started_at > since, columns.ended_at > since)
-    bound = columns.started_at > since - timedelta(minutes=10)  # none takes that long; the index can help
+    earliest = since - timedelta(minutes=10)  # none takes that long; the index can help
+    bound = and_(columns.started_at > earliest, columns.started_at <= at + reach)
     rows = connection.execute(
         select(columns.started_at, columns.ended_at, columns.outcome)
         .where(columns.endpoint == endpoint, bound, recent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.schema import upgrade
+from report_service.adapters.db.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +36,28 @@ def postgres_server() -> str:
     return plain
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+@contextmanager
+def database(server: str) -> Iterator[str]:
     """Make an empty database, and drop it afterwards with whoever is still connected."""
     name = f"report_service_test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
     yield POSTGRES_URL.rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Return the URL of an empty database of the test's own."""
+    with database(postgres_server) as url:
+        yield url
+
+
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty store; each test that takes it runs on both databases."""
     if request.param == "sqlite":
@@ -61,3 +73,28 @@ def store(store_url: str) -> Iterator[Store]:
     upgrade(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session", params=BOTH)
+def lasting_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Return an open store with this version's tables that all tests share."""
+    if request.param == "sqlite":
+        opened = Store(f"sqlite:///{tmp_path_factory.mktemp('lasting') / 'store.sqlite3'}")
+        upgrade(opened)
+        yield opened
+        opened.close()
+        return
+    with database(request.getfixturevalue("postgres_server")) as url:
+        opened = Store(url)
+        upgrade(opened)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def emptied_store(lasting_store: Store) -> Store:
+    """Return a store with nothing in it: `store`, but quick, for tests that leave the schema alone."""
+    with lasting_store.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    return lasting_store

@@ -28,6 +28,11 @@ MONTH = ReportMonth(2026, 10)
 
 
 @pytest.fixture
+def store(emptied_store: Store) -> Store:
+    return emptied_store
+
+
+@pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
@@ -239,9 +244,9 @@ def test_operators_that_share_an_endpoint_share_it_because_its_limit_is_one(
 # --- at the same moment
 
 
-def test_of_several_that_are_the_first_at_once_one_has_it(store_url: str, store: Store) -> None:
+def test_of_several_that_are_the_first_at_once_one_has_it(store: Store) -> None:
     names = ["one", "two", "three"]
-    stores = [Store(store_url) for _ in names]
+    stores = [Store(store.engine.url.render_as_string(hide_password=False)) for _ in names]
     for turn in range(5):
         found: dict[str, Lease | str] = {}
         together = threading.Barrier(len(names))

@@ -29,7 +29,7 @@ from report_service.bootstrap import Service, build, intake_of
 from report_service.domain.answers import Answer
 from report_service.domain.forms import FORMS
 from report_service.domain.months import ReportMonth
-from report_service.errors import LeaseHeld
+from report_service.errors import LeaseHeld, StoreUnavailable
 from report_service.mock_api.app import MockObelis
 from report_service.mock_api.operator import made_up_operator
 from report_service.ports import Exchanged
@@ -219,6 +219,24 @@ class Kill:
             raise ProcessDied(step)
 
 
+class StoreAway:
+    """A tap that makes the ledger fail for a while from a step on: before a call has an effect, or after it."""
+
+    def __init__(self, world: World, step: int | str = "", *, for_s: float = 30) -> None:
+        self._world, self._step, self._for_s = world, step, for_s
+        self._until = 0.0
+        self.began: float | None = None
+        self.steps: list[str] = []
+
+    def __call__(self, step: str) -> None:
+        self.steps.append(step)
+        if self._step in (step, len(self.steps)) and self.began is None:
+            self.began = self._world.monotonic()
+            self._until = self.began + self._for_s
+        if step.startswith("ledger.") and self._world.monotonic() < self._until:
+            raise StoreUnavailable("the store cannot be used: gone")
+
+
 @dataclass(slots=True, kw_only=True)
 class Process:
     """One process of the service."""
@@ -396,3 +414,35 @@ def site_at(url: str, world: World | None = None, environ: Mapping[str, str] | N
     made = Site(world=world or World(), url=url, environ=environ or {})
     made.store(operator(MONTH, **size))
     return made
+
+
+UNKNOWN = (None, "no_answer", "server_error", "unreadable")
+"""The outcomes of an attempt that may have stored its report."""
+
+
+def assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place: Site) -> None:
+    """Check laws 2 and 3 on what arrived at the API: every request has its attempt, every 409 its reason."""
+    attempts = place.ask(
+        "SELECT request_id, delivery_id, outcome, payload_sha256 FROM attempts ORDER BY started_at"
+    )
+    by_id = {row.request_id: (at, row) for at, row in enumerate(attempts)}
+    bodies: dict[str, set[str]] = {}
+    for call in place.world.calls:
+        at, attempt = by_id[call["request_id"]]
+        if call["key"] is None:
+            continue
+        bodies.setdefault(call["key"], set()).add(call["body_sha256"])
+        assert attempt.payload_sha256 == call["body_sha256"]
+        earlier = [row for row in attempts[:at] if row.delivery_id == attempt.delivery_id]
+        if call["ruling"] == "duplicate":
+            assert any(row.outcome in UNKNOWN for row in earlier)
+    assert all(len(sent) == 1 for sent in bodies.values()), "a retry never makes a different report"
+
+
+def assert_delivered_once(place: Site, reports: int) -> None:
+    created = [call["key"] for call in place.world.calls if call["ruling"] == "created"]
+    assert len(created) == len(set(created)) == reports == len(place.world.mock.reports)
+    rows = place.ask("SELECT state, unsettled, evidence, obelis_id FROM deliveries")
+    assert {(row.state, bool(row.unsettled)) for row in rows} == {("accepted", False)}
+    assert all((row.evidence == "confirmed") == (row.obelis_id is not None) for row in rows)
+    assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place)

@@ -30,13 +30,12 @@ def announce(events: Events, ended: Ended, delivery: Delivery) -> None:
             duration_ms=round(ended.duration_s * 1000),
             obelis_id=delivery.obelis_id,
         )
-        if delivery.drift:
-            events.emit("report.drifted", key=common["key"], kind=common["kind"], month=common["month"])
     elif ended.outcome is Outcome.CONFLICT:
         events.emit("report.reconciled", **common, state=delivery.state.value, evidence=evidence)
     elif delivery.state is State.REJECTED:
         events.emit("report.rejected", **common, detail=delivery.detail)
-    elif delivery.next_attempt_at is not None:
+    else:
+        assert delivery.next_attempt_at is not None, "what is not settled is tried again"
         events.emit(
             "report.stuck" if is_stuck(delivery) else "report.deferred",
             **common,
@@ -44,3 +43,5 @@ def announce(events: Events, ended: Ended, delivery: Delivery) -> None:
             detail=delivery.detail,
             next_attempt_unix=int(delivery.next_attempt_at.timestamp()),
         )
+    if delivery.drift:
+        events.emit("report.drifted", key=common["key"], kind=common["kind"], month=common["month"])

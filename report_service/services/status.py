@@ -62,7 +62,7 @@ class MonthStatus:
         """Say why a report is outstanding."""
         words = report.reason or REASONS.get(report.state, "")
         if report.drift:
-            return f"changed after it was delivered{': ' + words if words else ''}"
+            return f"the store says something else than was delivered{': ' + words if words else ''}"
         return words
 
     def as_json(self) -> dict[str, object]:

@@ -14,38 +14,7 @@ from report_service.adapters.db.engine import Store
 from report_service.domain.delivery import State
 from report_service.mock_api.faults import Fault
 from report_service.mock_api.latency import constant
-from tests.simulation import MONTH, Kill, Site, World, site, site_at
-
-UNKNOWN = (None, "no_answer", "server_error", "unreadable")
-"""The outcomes of an attempt that may have stored its report."""
-
-
-def assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place: Site) -> None:
-    """Check laws 2 and 3 on what arrived at the API: every request has its attempt, every 409 its reason."""
-    attempts = place.ask(
-        "SELECT request_id, delivery_id, outcome, payload_sha256 FROM attempts ORDER BY started_at"
-    )
-    by_id = {row.request_id: (at, row) for at, row in enumerate(attempts)}
-    bodies: dict[str, set[str]] = {}
-    for call in place.world.calls:
-        at, attempt = by_id[call["request_id"]]
-        if call["key"] is None:
-            continue
-        bodies.setdefault(call["key"], set()).add(call["body_sha256"])
-        assert attempt.payload_sha256 == call["body_sha256"]
-        earlier = [row for row in attempts[:at] if row.delivery_id == attempt.delivery_id]
-        if call["ruling"] == "duplicate":
-            assert any(row.outcome in UNKNOWN for row in earlier)
-    assert all(len(sent) == 1 for sent in bodies.values()), "a retry never makes a different report"
-
-
-def assert_delivered_once(place: Site, reports: int) -> None:
-    created = [call["key"] for call in place.world.calls if call["ruling"] == "created"]
-    assert len(created) == len(set(created)) == reports == len(place.world.mock.reports)
-    rows = place.ask("SELECT state, unsettled, evidence, obelis_id FROM deliveries")
-    assert {(row.state, bool(row.unsettled)) for row in rows} == {("accepted", False)}
-    assert all((row.evidence == "confirmed") == (row.obelis_id is not None) for row in rows)
-    assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place)
+from tests.simulation import MONTH, Kill, Site, World, assert_delivered_once, site, site_at
 
 
 def finish(place: Site) -> None:

@@ -14,7 +14,7 @@ from report_service.adapters.db.engine import Store
 from report_service.domain.delivery import State
 from report_service.mock_api.faults import Fault
 from report_service.mock_api.latency import constant
-from tests.simulation import MONTH, Kill, Site, World, assert_delivered_once, site, site_at
+from tests.simulation import MONTH, Kill, Site, StoreAway, World, assert_delivered_once, site, site_at
 
 
 def finish(place: Site) -> None:
@@ -102,12 +102,12 @@ def test_the_intent_is_durable_before_its_request_arrives(tmp_path: Path) -> Non
         max_size=4,
         unique=True,
     ),
-    kills=st.lists(st.integers(1, 160), max_size=4),
+    troubles=st.lists(st.tuples(st.sampled_from(["kill", "store"]), st.integers(1, 110)), max_size=4),
     latency_s=st.sampled_from([0.0, 0.05, 1.0, 8.0]),
     transit_s=st.sampled_from([0.0, 2.0]),
 )
 def test_whatever_fails_and_dies_the_month_is_delivered_once(
-    seed: int, faults: list[str], kills: list[int], latency_s: float, transit_s: float
+    seed: int, faults: list[str], troubles: list[tuple[str, int]], latency_s: float, transit_s: float
 ) -> None:
     random = Random(seed)
     world = World(
@@ -118,15 +118,17 @@ def test_whatever_fails_and_dies_the_month_is_delivered_once(
     world.transit_s = lambda chance: chance.uniform(0, transit_s)
     world.dispatch_s = lambda chance: chance.uniform(0, 0.1)
     with tempfile.TemporaryDirectory() as folder:
-        place = site(Path(folder), world)
-        for kill in kills:
-            place.start(tap=Kill(at=kill)).lives(patience_s=random.choice([0, 60, 600]))
+        place = site(Path(folder), world, hubs=1)
+        for trouble, at in troubles:
+            away = StoreAway(world, at, for_s=random.choice([3, 100]))
+            process = place.start(tap=Kill(at=at) if trouble == "kill" else away)
+            process.lives(patience_s=random.choice([0, 60, 600]))
             world.turn(random.choice([1, 61, 600, 7200]))
         world.mock.set_faults([])
         for _ in range(3):
             world.turn(7200)
             place.start().lives(patience_s=3600)
-        assert_delivered_once(place, 11)
+        assert_delivered_once(place, 7)
         assert all(row.ended_at >= row.started_at for row in place.ask("SELECT * FROM attempts") if row.ended_at)
 
 

@@ -221,6 +221,24 @@ def test_a_source_that_is_down_at_the_closing_leaves_nobody_untold(tmp_path: Pat
         assert len(process.events.of("window.missed")) == 1
 
 
+def test_a_source_that_is_down_at_the_closing_keeps_no_planned_report_from_being_told(tmp_path: Path) -> None:
+    place = site(tmp_path)
+    with place.process() as process:
+        process.run(send=False)
+    place.world.turn_to(CLOSES)
+    gone = {"sources__hubs__url": f"sqlite:///{tmp_path}/none.sqlite3", "sources__hubs__query": "SELECT 1"}
+    with place.elsewhere(environ=gone).process() as process:
+        result = process.run()
+        assert isinstance(result.error, SourceUnavailable)
+        assert process.states() == {State.MISSED: 11}
+        assert {event["state"] for event in process.events.of("report.missed")} == {"missed"}
+        assert len(process.events.of("report.missed")) == 11
+        assert len(process.events.of("window.missed")) == 1
+    with place.process() as process:
+        process.run()
+        assert process.events.names() == ["lease.acquired", "run.started", "run.completed"]
+
+
 def test_a_clock_that_ran_ahead_and_was_put_right_costs_nothing(tmp_path: Path) -> None:
     place = site(tmp_path, World(CLOSES))
     with place.process() as process:

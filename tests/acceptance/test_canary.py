@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +26,7 @@ import pytest
 from report_service.adapters.clock import SystemClock
 from report_service.cli.main import invoke
 from report_service.domain.months import ReportMonth
+from tests.acceptance.harness import Cli, mock_api
 from tests.operator_files import write_operator
 
 if TYPE_CHECKING:
@@ -143,11 +148,19 @@ def program(tmp_path: Path) -> Program:
     return Program(folder=folder)
 
 
+@pytest.fixture(scope="module")
+def figures_in_a_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store that holds the figures of a month."""
+    place = tmp_path_factory.mktemp("filled")
+    csv = write_operator(place / "csv", MONTH, hubs=4, points_per_hub=6, provider_groups=15)
+    Program(folder=place).run("import", str(csv))
+    return place / "store.sqlite3"
+
+
 @pytest.fixture
-def filled(program: Program, tmp_path: Path) -> Program:
+def filled(program: Program, figures_in_a_store: Path) -> Program:
     """Return the program with the figures of a month in its store."""
-    csv = write_operator(tmp_path / "csv", MONTH, hubs=4, points_per_hub=6, provider_groups=15)
-    program.run("import", str(csv))
+    shutil.copy(figures_in_a_store, program.folder)
     return program
 
 
@@ -190,10 +203,15 @@ WRONG_SETTINGS = {
     "half a store's URL": {"store__url": f"postgresql+psycopg:/user:{STORE}@db.invalid/x"},
     "a password alone for a store": {"store__url": STORE},
     "a store's port that is none": {"store__url": f"postgresql://user:{STORE}@db.invalid:{STORE}/x"},
+    "an @ in a store's password": {"store__url": f"postgresql://user:a@{STORE}@db.invalid/x"},
     "a proxy that is not supported": {"obelis__proxy": f"socks5://user:{PROXY}@proxy.invalid"},
     "a slash in a proxy's password": {"obelis__proxy": f"http://user:{PROXY}/x@proxy.invalid:8080"},
     "a proxy that would read secrets": {"obelis__base_url": "http://127.0.0.1:1"},
     "half a source's URL": {"sources__hubs__url": f"user:{SOURCE}@db.invalid", "sources__hubs__query": "SELECT 1"},
+    "an @ in a source's password": {
+        "sources__hubs__url": f"postgresql://user:a@{SOURCE}:b@db.invalid/x",
+        "sources__hubs__query": "SELECT 1",
+    },
     "a source without a query": {"sources__hubs__url": f"postgresql://user:{SOURCE}@db.invalid/x"},
 }
 
@@ -233,8 +251,6 @@ def test_help_shows_no_value_of_a_setting(program: Program, told: Callable[..., 
 
 
 # --- the API
-
-Repeat = "Callable[[Parrot, str], tuple[int, str] | bytes]"
 
 
 def message(text: str) -> str:
@@ -318,7 +334,7 @@ class Listening(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"])).decode()
-        told = (self.headers.get(name, "") for name in ("authorization", "x-api-key", "proxy-authorization"))
+        told = (self.headers.get(name, "") for name in ("authorization", "x-api-key"))
         answer = self.server.answer(self.path, " ".join((*told, self.path, body)).strip())
         self.close_connection = True
         if isinstance(answer, bytes):
@@ -331,6 +347,11 @@ class Listening(BaseHTTPRequestHandler):
             self.send_header("Location", f"https://elsewhere.invalid/?{quote(self.server.heard[:200])}")
         self.end_headers()
         self.wfile.write(text.encode())
+
+    def do_CONNECT(self) -> None:
+        self.server.heard += f"{self.path} {self.headers['proxy-authorization']}"
+        self.close_connection = True
+        self.wfile.write(f"HTTP/1.1 407 {self.server.heard}\r\nX: {self.server.heard}\r\n\r\n".encode())
 
     def log_message(self, *args: object) -> None:
         """Stay quiet."""
@@ -382,3 +403,147 @@ def test_a_token_endpoint_that_repeats_what_it_hears_leaks_nothing(
         said = towards(filled, api.url).run("run", "--patience", "0", code=code)
         assert leaks(api.heard) == {CLIENT, HEADER, QUERY}
     assert "run.failed" in said
+
+
+# --- the proxy, the stores, and the program's own faults
+
+
+def test_a_proxy_that_repeats_what_it_hears_leaks_nothing(filled: Program) -> None:
+    with parrot() as proxy:
+        password = quote(PROXY + AWKWARD, safe="")
+        program = filled.having(
+            obelis__mode="http",
+            obelis__base_url="https://api.invalid",
+            obelis__proxy=f"http://user:{password}@127.0.0.1:{proxy.server_port}",
+        )
+        said = program.run("run", "--patience", "0", code=4)
+        assert leaks(proxy.heard) == {PROXY}
+    assert "no usable answer" in said
+    with closing(sqlite3.connect(filled.folder / "store.sqlite3")) as store:
+        assert "ProxyError: 407" in "\n".join(store.iterdump())
+
+
+UNREACHABLE = {
+    "in the URL": f"postgresql+psycopg://user:{STORE}@127.0.0.1:1/x",
+    "in the query": f"postgresql+psycopg://127.0.0.1:1/x?user=u&password={STORE}",
+}
+
+
+@pytest.mark.parametrize("url", UNREACHABLE.values(), ids=UNREACHABLE)
+@pytest.mark.parametrize(
+    "arguments", ["run", "status", "db upgrade", "import csv", "backfill --yes", "waive 2026-10/hotline_rating"]
+)
+def test_a_store_that_is_away_is_told_without_its_password(
+    told: Callable[..., str], program: Program, arguments: str, url: str
+) -> None:
+    write_operator(program.folder / "csv", MONTH)
+    environ = program.having(store__url=url).environ
+    assert "Error: the store" in told(*arguments.split(), environ=environ, code=4)
+
+
+WRONG_SOURCES = {
+    "away": f"postgresql://user:{SOURCE}@127.0.0.1:1/x",
+    "of no make": f"nosuch://user:{SOURCE}@db.invalid/x",
+    "without its driver": f"oracle+oracledb://user:{SOURCE}@db.invalid/x",
+    "with a password for a port": f"postgresql://user@db.invalid:{SOURCE}/x",
+    "with a query of its own": f"postgresql://127.0.0.1:1/x?password={SOURCE}",
+}
+
+
+@pytest.mark.parametrize("url", WRONG_SOURCES.values(), ids=WRONG_SOURCES)
+def test_a_source_that_is_wrong_is_told_without_its_password(
+    told: Callable[..., str], program: Program, url: str
+) -> None:
+    environ = program.having(sources__hubs__url=url, sources__hubs__query="SELECT 1").environ
+    said = told("run", environ=environ, code=4)
+    assert "source_unavailable" in said
+    assert "Error: " in said
+
+
+BREAKS = """
+import sys, httpx, psycopg
+from report_service.cli.main import main
+
+answer = httpx.HTTPTransport.handle_request
+broken = sys.argv.pop(1)
+
+def fail(self, request):
+    if request.url.path.endswith(broken):
+        raise RuntimeError(f"{request.url} {request.headers.raw} {request.content!r}")
+    return answer(self, request)
+
+def refuse(*given, **settings):
+    raise RuntimeError(f"{given} {settings}")
+
+httpx.HTTPTransport.handle_request = fail
+psycopg.connect = psycopg.Connection.connect = refuse
+main()
+"""
+"""The program with libraries that raise what nobody expects, and tell all that they know."""
+
+
+@pytest.mark.parametrize(("broken", "code"), [("/token", 4), ("/hotline-ratings", 3)])
+def test_a_bug_while_delivering_is_told_without_what_was_sent(filled: Program, broken: str, code: int) -> None:
+    with parrot() as api:
+        api.left.clear()
+        program = towards(filled, api.url)
+        program.run(broken, "run", "--patience", "0", code=code, wrapped=BREAKS)
+    with closing(sqlite3.connect(filled.folder / "store.sqlite3")) as store:
+        assert "RuntimeError" in "\n".join(store.iterdump())
+
+
+@pytest.mark.parametrize("command", ["run", "status", "db upgrade", "import csv"])
+def test_a_bug_in_the_store_is_told_without_its_password(program: Program, command: str) -> None:
+    write_operator(program.folder / "csv", MONTH)
+    broken = program.having(store__url=f"postgresql+psycopg://user:{STORE}@127.0.0.1:1/x")
+    said = broken.run("nothing", *command.split(), code=1, wrapped=BREAKS)
+    assert "RuntimeError" in said
+
+
+def test_a_month_in_mock_mode_and_all_that_is_told_of_it_hold_no_secret(filled: Program) -> None:
+    assert "run.completed" in filled.run("run")
+    filled.run("status", "--all")
+    filled.run("db", "upgrade")
+    filled.run("backfill", "--from", str(MONTH.shift(-1)), "--yes", code=3)
+    assert list((filled.folder / "handover").iterdir()) != []
+    filled.run("waive", f"{MONTH.shift(-1)}/hotline_rating", "--reason", "no calls")
+    assert "Not complete" in filled.run("demo", "--hubs", "2", "--folder", "demo")
+
+
+def test_the_daemon_tells_of_its_settings_without_secrets(program: Program) -> None:
+    away = variables(sources__hubs__url=WRONG_SOURCES["away"], sources__hubs__query="SELECT 1")
+    cli = Cli(folder=program.folder, settings={})
+    environ = cli.environment | MOCK_MODE | away
+    with subprocess.Popen(
+        [COMMAND, "daemon"],
+        env=environ,
+        cwd=cli.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        written = ""
+        while "run.failed" not in written:
+            written += process.stdout.readline()
+        process.terminate()
+        written += process.stdout.read()
+    assert process.returncode == 0, written
+    assert "obelis.client_secret = " in written
+    assert "service.stopping" in written
+    program.search(written)
+
+
+def test_the_mock_tells_nothing_of_the_secret_that_it_checks(program: Program) -> None:
+    cli = Cli(folder=program.folder)
+    with mock_api(cli, "--client-secret", CLIENT_SECRET, log=program.folder / "mock.jsonl") as mock:
+        for secret in (CLIENT_SECRET, "another"):
+            asking = urllib.request.Request(
+                f"{mock.url}/token",
+                data=json.dumps({"client_id": "a", "client_secret": secret, "cpo_id": "b"}).encode(),
+            )
+            with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(asking, timeout=10) as answer:
+                program.search(answer.read().decode())
+        assert mock.process.stdout is not None
+    assert len(mock.lines()) == 2
+    program.search("")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LOOK_BACK_S = 100.0
 """How far back requests count into the pace: a minute, and the time that one may take."""
+ASK_AGAIN_S = 3.0
+"""Between two looks whether a lease is free: each is a transaction, and waiting is to cost next to nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +132,9 @@ class Reconciler:
                     hint="One process delivers at a time. Try again when it is done, or with more --patience; "
                     "the lease of a dead process ends by itself within a minute.",
                 )
-            clock.sleep(SLICE_S)
+            ask_again_at = min(clock.monotonic() + ASK_AGAIN_S, began + patience_s)
+            while clock.monotonic() < ask_again_at and not self.means.stop():
+                clock.sleep(min(SLICE_S, ask_again_at - clock.monotonic()))
 
     def _under_lease(
         self, tenure: Tenure, run: RunRecord, result: RunResult, events: Events, *, patience_s: float, send: bool

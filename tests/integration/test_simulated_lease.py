@@ -9,6 +9,7 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld, LeaseLost
 from report_service.mock_api.latency import constant
+from report_service.services.reconcile import ASK_AGAIN_S
 from tests.simulation import MONTH, Site, World, site, site_at
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def test_a_second_process_goes_on_as_soon_as_the_first_lets_go(tmp_path: Path) -
         assert not isinstance(lease, str)
         place.world.after(20, lambda: first.service.ledger.release(lease))
         assert second.run(patience_s=0, lease_patience_s=600).complete
-    assert 20 <= place.world.arrivals()[0] - 1000 <= 21
+    assert 20 <= place.world.arrivals()[0] - 1000 <= 20 + ASK_AGAIN_S + 0.5
 
 
 def test_the_lease_of_a_dead_process_ends_by_itself(tmp_path: Path) -> None:

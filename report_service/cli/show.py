@@ -88,22 +88,21 @@ def _head(status: MonthStatus) -> Text:
 
 
 def _kinds(status: MonthStatus) -> Table:
-    used = [state for state in State if status.tally.count([state])]
+    """Return states against kinds: however many states there are, it fits a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("kind", no_wrap=True)
-    table.add_column("due", justify="right", no_wrap=True)
-    for state in used:
-        table.add_column(_words(state), justify="right")
-    for kind, states in status.tally.by_kind.items():
-        table.add_row(_words(kind), f"{sum(states.values()):,}", *(_count(states.get(s, 0), s) for s in used))
-    table.add_section()
-    total = [Text(f"{status.tally.count([state]):,}", f"bold {style_of(state)}") for state in used]
-    table.add_row(Text("all", "bold"), Text(f"{status.tally.expected:,}", "bold"), *total)
+    table.add_column(no_wrap=True)
+    for kind in status.tally.by_kind:
+        table.add_column(_words(kind).replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("\nall", justify="right", no_wrap=True)
+    kinds = status.tally.by_kind.values()
+    table.add_row("due", *(f"{sum(states.values()):,}" for states in kinds), f"{status.tally.expected:,}")
+    for state in State:
+        if total := status.tally.count([state]):
+            counts = [*(states.get(state, 0) for states in kinds), total]
+            table.add_row(
+                _words(state), *(f"{count:,}" if count else "·" for count in counts), style=style_of(state)
+            )
     return table
-
-
-def _count(count: int, state: State) -> Text:
-    return Text(f"{count:,}", style_of(state)) if count else Text("·", "dim")
 
 
 def _words(name: Kind | State) -> str:
@@ -121,19 +120,22 @@ def _outstanding(status: MonthStatus, *, everything: bool) -> Group:
         reasons = sorted(by_state[state].items(), key=lambda item: -len(item[1]))
         reports = [report for _, alike in reasons for report in alike]
         name, style = ("changed since delivery", "yellow") if state in DONE else (_words(state), style_of(state))
-        lines += [Text(), Text.assemble((f"{name} ({len(reports):,})", style), f": {_next_step(state, reports)}")]
+        lines += [
+            Text(f"\n{name} ({len(reports):,})", style),
+            Padding.indent(Text(f"-> {_next_step(state, reports)}"), 2),
+        ]
         for reason, alike in reasons if everything else reasons[:REASONS]:
             shown = alike if everything else alike[:KEYS]
             hidden += len(alike) - len(shown)
             more = [f"... and {len(alike) - len(shown):,} more"] if len(alike) > len(shown) else []
             keys = Text("\n".join([*(str(report.key) for report in shown), *more]), "dim", no_wrap=True)
             keys.overflow = "ignore"  # a key is copied whole
-            lines += [Padding.indent(reason, 2), Padding.indent(keys, 4)]
+            lines += [Padding.indent(Text(reason), 2), Padding.indent(keys, 4)]
         if not everything and len(reasons) > REASONS:
             hidden += 1
             lines.append(Padding.indent(Text(f"... and {len(reasons) - REASONS:,} more reasons", "dim"), 2))
     if hidden:
-        lines += [Text(), Text(f"To see each: report-service status --month {status.month} --all")]
+        lines.append(Text(f"\nTo see each: report-service status --month {status.month} --all"))
     return Group(*lines)
 
 

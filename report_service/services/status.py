@@ -27,7 +27,7 @@ REASONS: Mapping[State, str] = {
 """What a state says by itself, where the ledger holds no words."""
 
 NEXT_STEPS: Mapping[State, str] = {
-    State.AWAITING_DATA: "deliver the row, or declare that there is nothing to report: report-service waive KEY",
+    State.AWAITING_DATA: 'deliver the row, or: report-service waive KEY --reason "why there is none"',
     State.INVALID: "mend the row; the next run sends it",
     State.REJECTED: "mend the row; the next run sends it",
     State.PENDING: "the next run sends it",

@@ -146,7 +146,7 @@ def test_a_report_that_is_tried_again_later_leaves_the_run_with_3_and_says_when(
     done = cli("run", "--patience", 0)
 
     assert done.code == 3
-    assert "retrying (1): tried again " in done.err
+    assert "retrying (1)\n  -> tried again " in done.err
     assert "1 is on the way." in done.err
     (outstanding,) = cli.status()["outstanding"]
     assert outstanding["state"] == "retrying"

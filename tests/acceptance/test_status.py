@@ -75,7 +75,7 @@ def test_the_exit_code_says_whether_the_month_is_in_with_the_figures_of_today(
     assert after.code == 0
     assert f"Complete: {DUE} of {DUE} reports are in." in after.out
     assert (run.code, drifted.code) == (3, 3)
-    assert "changed since delivery (1): the store has other figures than the API now" in drifted.out
+    assert "changed since delivery (1)\n  -> the store has other figures than the API now" in drifted.out
     assert f"    {MONTH}/hotline_rating" in drifted.out
     assert f"All {DUE} reports are in, but not with the figures of today." in drifted.out
 
@@ -90,7 +90,7 @@ def test_many_reports_outstanding_for_one_reason_are_one_entry(sqlite_cli: Cli) 
     long = sqlite_cli("status", "--all").out
 
     shown = plain(short)
-    assert "awaiting data (12): deliver the row, or declare" in shown
+    assert "awaiting data (12)\n  -> deliver the row, or: report-service waive KEY" in shown
     assert shown.count("the source has no row for it") == 1
     assert "... and 7 more" in shown
     assert f"report-service status --month {MONTH} --all" in shown

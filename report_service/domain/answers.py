@@ -191,7 +191,7 @@ def _whole(value: object) -> int:
     """Return a code, as a number or in digits; 0, which means nothing, for anything else."""
     if isinstance(value, str) and _CODE.fullmatch(value):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if isinstance(value, int) else 0
 
 
 def _identity(value: object) -> str | None:

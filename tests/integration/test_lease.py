@@ -204,9 +204,10 @@ def test_even_when_its_successor_has_let_go(store: Store, ledger: SqlLedger) -> 
 # --- a clock that is put back
 
 
-def test_what_was_released_stays_free_when_the_clock_is_put_back(store: Store) -> None:
-    ahead = ledger_on(store, FakeClock(datetime(2036, 11, 2, tzinfo=UTC)))
-    right = ledger_on(store, FakeClock(datetime(2026, 11, 2, tzinfo=UTC)))
+@pytest.mark.parametrize("by", [timedelta(seconds=1), timedelta(seconds=90), timedelta(days=365)], ids=str)
+def test_what_was_released_stays_free_when_the_clock_is_put_back(store: Store, by: timedelta) -> None:
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    ahead, right = ledger_on(store, FakeClock(now + by)), ledger_on(store, FakeClock(now))
     ahead.release(taken(ahead.acquire("one", at=0)))
     assert isinstance(right.acquire("two", at=0), Lease)
 

@@ -532,11 +532,12 @@ def test_it_is_sent_again_a_time_out_after_it_went_out(desk: Desk, seconds: floa
 
 def test_it_goes_by_the_last_of_its_attempts(desk: Desk) -> None:
     desk.plan({"a": row(2)})
-    desk.deliver({"a": TIME_OUT})
+    desk.deliver({"a": Answer(http_status=503)})
     desk.send(desk.due(at=later(100)), at=later(100))
     desk.ledger.adopt(at=later(101), timeout_s=TIMEOUT_S, lease=desk.lease)
-    assert desk.row("a").next_attempt_at == later(125)
-    assert desk.row("a").attempts == 2
+    found = desk.row("a")
+    assert (found.next_attempt_at, found.attempts) == (later(125), 2)
+    assert (found.last_outcome, found.http_status) == ("no_answer", None)
 
 
 def test_a_clock_that_ran_ahead_does_not_put_it_off(desk: Desk) -> None:
@@ -606,6 +607,17 @@ def test_what_was_sent_in_the_last_minute_counts_by_its_age(desk: Desk) -> None:
 def test_a_request_counts_for_as_long_as_was_asked(desk: Desk, seconds: float, *, counts: bool) -> None:
     desk.ledger.record([], [desk.intent(None, at=later(-seconds))], lease=desk.lease)
     assert bool(desk.ledger.sent_since(60, at=NOW)) is counts
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(1, True), (60, True), (60.001, False), (86_400, False)])
+def test_a_request_of_a_clock_that_is_ahead_counts_as_new_and_one_of_a_wrong_clock_not_at_all(
+    desk: Desk, seconds: float, *, counts: bool
+) -> None:
+    intent = desk.intent(None, at=later(seconds))
+    desk.ledger.record([], [intent], lease=desk.lease)
+    desk.ledger.record([desk.ended(intent, None, YES, at=later(seconds + 1))], [], lease=desk.lease)
+    expected = [Sent(started_ago_s=0, ended_ago_s=0)] if counts else []
+    assert desk.ledger.sent_since(60, at=NOW) == expected
 
 
 def test_a_request_that_ended_within_the_time_counts_though_it_began_before(desk: Desk) -> None:

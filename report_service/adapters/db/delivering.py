@@ -150,7 +150,8 @@ def adopt(connection: Connection, scope: ColumnElement[bool], *, at: datetime, t
 def sent_since(connection: Connection, endpoint: str, ago_s: float, *, at: datetime) -> list[Sent]:
     """Return the requests, token requests included, that began or ended in the seconds before `at`.
 
-    Another replica's clock may go ahead; what lies further in the future is of a clock that was put right since.
+    What lies in the future is of another replica's clock, which is ahead, and counts as new; what lies further
+    in it is of a clock that was put right since, and says nothing.
     """
     columns, reach = attempts.c, timedelta(seconds=ago_s)
     since = at - reach
@@ -164,12 +165,16 @@ def sent_since(connection: Connection, endpoint: str, ago_s: float, *, at: datet
     )
     return [
         Sent(
-            started_ago_s=(at - started_at).total_seconds(),
-            ended_ago_s=None if ended_at is None else (at - ended_at).total_seconds(),
+            started_ago_s=_ago_s(started_at, at),
+            ended_ago_s=None if ended_at is None else _ago_s(ended_at, at),
             throttled=outcome == Outcome.THROTTLED.value,
         )
         for started_at, ended_at, outcome in rows
     ]
+
+
+def _ago_s(then: datetime, at: datetime) -> float:
+    return max((at - then).total_seconds(), 0.0)
 
 
 def close(connection: Connection, wanted: ColumnElement[bool], *, at: datetime) -> list[Standing]:

@@ -94,9 +94,11 @@ def remarks(result: RunResult, *, took_s: float) -> list[str]:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)
         lines += [f"Source: ... and {hidden} more of this sort"] if hidden else []
-        if result.plan.shrunk:
+        if result.plan.empty:
+            lines.append("Inventory: no hub, point or provider group was in operation. See that all are there.")
+        elif result.plan.shrunk:
             lines.append(
-                f"Inventory: {result.plan.expected} reports are due, {result.plan.previous_expected} were the "
+                f"Inventory: {result.plan.expected:,} reports are due, {result.plan.previous_expected:,} were the "
                 "month before. See that hubs, points and provider groups are all there."
             )
     if result.delivered is not None and result.delivered.stopped is not None and result.error is None:

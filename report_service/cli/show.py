@@ -143,7 +143,7 @@ def _next_step(state: State, reports: Sequence[Standing]) -> str:
     """Return what is to be done about reports in a state, or when the service does it."""
     times = [report.next_attempt_at for report in reports if report.next_attempt_at is not None]
     if not times:
-        return NEXT_STEPS[state]
+        return NEXT_STEPS[State.ACCEPTED if state in DONE else state]
     first, last = local(min(times)), local(max(times))
     return f"tried again {first}" if first == last else f"tried again from {first} to {last}"
 
@@ -167,7 +167,7 @@ def verdict(status: MonthStatus) -> Text:
     if waiting:
         text.append(f" {waiting:,} {'is' if waiting == 1 else 'are'} on the way.", "yellow")
     if tally.drifted:
-        text.append(f" {tally.drifted:,} changed after they were delivered.", "yellow")
+        text.append(f" {tally.drifted:,} changed after delivery.", "yellow")
     return text
 
 

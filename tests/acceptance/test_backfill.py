@@ -14,7 +14,7 @@ from report_service.adapters.clock import SystemClock
 from report_service.bootstrap import build
 from report_service.mock_api.operator import made_up_operator
 from report_service.settings import load_settings
-from tests.acceptance.harness import DUE, MONTH, Cli, plain, wait_until
+from tests.acceptance.harness import CREDENTIALS, DUE, MONTH, Cli, plain, wait_until
 from tests.fakes import RecordingEvents
 
 if TYPE_CHECKING:
@@ -109,11 +109,13 @@ def test_without_a_word_nothing_is_done(down: Cli, start_mock: StartMock) -> Non
 def test_on_a_terminal_it_asks_first_and_shows_a_bar(sqlite_cli: Cli, quarter: dict[str, list[Row]]) -> None:
     cli = _of(sqlite_cli, quarter)
 
+    away = cli.on_terminal("backfill", answer="\x04")
     no = cli.on_terminal("backfill", answer="n\n")
     states = [cli.states(month) for month in MONTHS]
     yes = cli.on_terminal("backfill", answer="y\n")
 
-    assert (no.code, yes.code) == (2, 3)
+    assert (away.code, no.code, yes.code) == (3, 2, 3)
+    assert away.out.endswith("Interrupted.\r\n")
     assert states == [{}, {}, {}]
     shown = plain(yes.out)
     assert "Do this? [y/N]" in shown
@@ -146,6 +148,20 @@ def test_stopped_in_the_middle_and_called_again_it_sends_nothing_twice(
     assert stats["conflicts"] <= (2 if number is signal.SIGKILL else 0)
     assert cli.states() == {"accepted": DUE}
     assert len(_files(cli)) == 4
+
+
+def test_an_api_that_is_down_stops_it_before_anything_is_given_up(
+    sqlite_cli: Cli, quarter: dict[str, list[Row]]
+) -> None:
+    nowhere = {"OBELIS__BASE_URL": "http://127.0.0.1:1", "OBELIS__TOKEN_URL": "http://127.0.0.1:1/token"}
+    cli = _of(sqlite_cli, quarter).using(OBELIS__MODE="http", **nowhere, **CREDENTIALS)
+
+    done = cli("backfill", "--yes", "--patience", 0)
+
+    assert done.code == 4
+    assert "Error: the API gave no usable answer" in done.err
+    assert [cli.states(month) for month in MONTHS] == [{}, {}, {"pending": DUE}]
+    assert _files(cli) == {}
 
 
 def test_nothing_before_the_first_month_is_touched_and_a_complete_month_needs_nothing(

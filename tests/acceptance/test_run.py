@@ -110,6 +110,33 @@ def test_a_dry_run_tells_what_would_be_sent_and_writes_nothing(
         assert cli.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
 
 
+def test_an_empty_inventory_and_rows_of_nobody_are_no_success(sqlite_cli: Cli, figures: Figures) -> None:
+    sqlite_cli.stock({name: figures[name] for name in ("hotline-ratings", "hub-ratings")})
+
+    done = sqlite_cli("run")
+
+    assert done.code == 3
+    assert "Complete: 1 of 1 reports are in." in done.err
+    assert "Inventory: no hub, point or provider group was in operation." in done.err
+    assert f"Source: a row of hub_rating is about {figures['hubs'][0]['hub_id']}, which is not due" in done.err
+
+
+def test_an_inventory_that_shrank_is_no_success(sqlite_cli: Cli, figures: Figures) -> None:
+    gone = figures["hubs"][0] | {"decommissioned_on": MONTH.shift(-1).last_day}
+    points = [
+        point | {"decommissioned_on": MONTH.shift(-1).last_day} if point["hub_id"] == gone["hub_id"] else point
+        for point in figures["points"]
+    ]
+    sqlite_cli.stock(figures | {"hubs": [gone, *figures["hubs"][1:]], "points": points})
+    sqlite_cli("run", "--month", MONTH.shift(-1))
+
+    done = sqlite_cli("run")
+
+    assert done.code == 3
+    assert f"Inventory: {DUE - 5} reports are due, {DUE} were the month before." in done.err
+    assert sqlite_cli.states() == {"accepted": DUE - 5}
+
+
 def test_a_run_for_a_program_ends_with_the_status_on_standard_output_alone(
     sqlite_cli: Cli, figures: Figures
 ) -> None:

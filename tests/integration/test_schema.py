@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from report_service.adapters.db import schema
@@ -28,6 +30,14 @@ def empty(store_url: str) -> Iterator[Store]:
 def test_the_migrations_make_the_tables_that_the_code_declares(store: Store) -> None:
     with store.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_files_of_the_migrations_are_named_for_their_revisions_in_their_order() -> None:
+    scripts = list(ScriptDirectory(str(Path(__file__).parents[2] / "migrations")).walk_revisions())
+    for script in scripts:
+        assert Path(script.path).name.startswith(f"{script.revision}_")
+    assert [script.revision for script in scripts] == sorted((script.revision for script in scripts), reverse=True)
+    assert schema.head_revision() == scripts[0].revision
 
 
 def test_down_to_base_removes_every_table(store: Store) -> None:

@@ -220,11 +220,7 @@ FIELDS: Mapping[str, Field] = {
         _whole("last_run_failed", "1 when the latest run ended with run.failed, else 0", 0, 1),
         _flag("lease_holder", "whether this process is the one that delivers"),
         _whole("expires_unix", "when the token ends, Unix seconds"),
-        # Import
-        _text("table", "which source table"),
-        _text("revision", "the tables' revision"),
-        _text("file", "which file"),
-        _whole("rows", "how many rows"),
+        _text("revision", "the revision of the store's tables"),
     )
 }
 
@@ -432,13 +428,6 @@ EVENTS: Mapping[str, Event] = {
         _event("store.lost", _WARNING, "The database cannot be reached; tried again by itself.", "detail"),
         _event("store.recovered", _INFO, "The database can be reached again.", "", "duration_s"),
         _event("store.upgraded", _INFO, "The store's tables were brought to this version.", "revision"),
-        _event("import.completed", _INFO, "A file was imported whole.", "table rows", "file duration_s"),
-        _event(
-            "contract.drifted",
-            _ERROR,
-            "The API's description differs from what the service sends: a person must compare.",
-            "detail",
-        ),
         _event("log.message", None, "A line of another library.", "logger detail", "exception"),
     )
 }

@@ -1,7 +1,7 @@
 """Bring the store's tables to this version, through alembic.
 
-Alembic is imported only when there is something to migrate: it takes 8 MB and a tenth of a second, and every process
-asks for the revision when it starts.
+Alembic is imported only when there is something to migrate: it takes 8 MB and a tenth of a second, and every
+process asks for the revision when it starts.
 """
 
 from __future__ import annotations

@@ -241,6 +241,11 @@ def test_what_is_not_delivered_can_be_waived_and_the_waiver_be_taken_back(
     assert back.state is expected
 
 
+def test_a_waiver_ends_what_the_api_had_to_say() -> None:
+    rejected = planned(State.REJECTED, detail="rating too bad")
+    assert decided(rejected, ROW_A, waived=True).detail == ""
+
+
 @pytest.mark.parametrize("known", [planned(State.ACCEPTED), planned(State.ALREADY_REPORTED)])
 def test_a_waiver_changes_nothing_about_what_is_delivered(known: Planned) -> None:
     assert decide("1", known, ROW_A, waived=True, closed=False) is None

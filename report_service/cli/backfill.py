@@ -139,10 +139,9 @@ def _tell(done: Backfilled, service: Service, output: Path) -> None:
     for line in remarks(done.result, took_s=service.clock.monotonic() - done.result.started):
         print(f"  {line}")
     if done.undelivered:
-        files = " and ".join(map(str, _hand_over(done, tally, service.settings.obelis.cpo_id, output)))
-        print(
-            f"  {len(done.undelivered):,} can only be handed in by other means. To send to the authority: {files}"
-        )
+        files = _hand_over(done, tally, service.settings.obelis.cpo_id, output)
+        print(f"  {len(done.undelivered):,} can only be handed in by other means. To send to the authority:")
+        print("\n".join(f"    {path}" for path in files))
     elif not tally.complete:
         print(f"  What is outstanding, and why: report-service status --month {done.month}")
 

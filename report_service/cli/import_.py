@@ -30,8 +30,9 @@ def import_(
 ) -> int:
     """Store CSV files: all of a file or nothing of it, and every reason why not.
 
-    UTF-8, `;` or `,` between cells, columns in any order. A row with a known key replaces what is stored. Exits
-    with 2 when a file was refused; the others are stored all the same.
+    UTF-8, `;` or `,` between cells, columns in any order. A row with a known key
+    replaces what is stored. Exits with 2 when a file was refused; the others are
+    stored all the same.
     """
     from report_service.adapters.clock import SystemClock
     from report_service.adapters.csv_files import csv_files

@@ -43,6 +43,17 @@ BEFORE = 100
 Metrics = dict[str, float]
 
 
+def rules() -> list[dict[str, Any]]:
+    """Return every rule, recording and alerting."""
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    """Return the alerting rules by name."""
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
 def needed(program: str) -> str:
     """Return where a program is; skip where it is missing, and fail under CI, which has to have it."""
     found = shutil.which(program)

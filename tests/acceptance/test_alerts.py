@@ -1,0 +1,499 @@
+"""Each alert is fired by its cause and ends with it: what happens, the log, mtail, the rules."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.harness import COMMAND
+from tests.monitoring import Story, alerts
+from tests.simulation import MONTH, SimulatedExchanges, operator, site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from report_service.ports import Exchanged
+
+pytestmark = pytest.mark.monitoring
+
+CLOSES = datetime(2026, 11, 30, 23, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SWEEP = timedelta(minutes=20)
+"""Longer than the quarter of an hour between two looks at what is undelivered."""
+
+STORIES: dict[str, Callable[[Path], Story]] = {}
+"""For each alert what brings it about and what ends it."""
+
+
+def of(alert: str, *, at: datetime | None = None, hubs: int = 2) -> Callable[[Callable[[Story], None]], None]:
+    """Keep a function as the story of an alert, which begins at a moment."""
+
+    def keep(tell: Callable[[Story], None]) -> None:
+        def told(folder: Path) -> Story:
+            story = Story(folder, at, hubs=hubs)
+            try:
+                tell(story)
+            finally:
+                story.close()
+            return story
+
+        STORIES[alert] = told
+
+    return keep
+
+
+# --- the process
+
+
+@of("HeartbeatAbsent")
+def _(story: Story) -> None:
+    daemon = story.start()
+    daemon.logging.events.emit("lease.acquired")
+    for _ in range(4):
+        story.note()
+        story.world.turn(300)
+    story.note()
+    story.expect("HeartbeatAbsent")
+    story.beat()
+    story.expect()
+
+
+@of("Dead")
+def _(story: Story) -> None:
+    story.start()
+    story.live(HOUR)
+    story.expect()
+    story.world.turn(20 * 60)
+    story.expect("Dead")
+    story.beat()
+    story.expect()
+
+
+@of("ReplicaDead")
+def _(story: Story) -> None:
+    one, _ = story.start(log="one.log"), story.start(log="two.log")
+    story.live(10 * MINUTE)
+    story.expect()
+    story.live(20 * MINUTE, one)
+    story.expect("ReplicaDead")
+    story.beat()
+    story.expect()
+
+
+@of("LogUnparsed")
+def _(story: Story) -> None:
+    story.start()
+    story.live(10 * MINUTE)
+    story.write('{"log":"{\\"timestamp\\":\\"2026-11-02T09:10:00.000Z\\"}\\n","stream":"stdout"}')
+    story.live(5 * MINUTE)
+    story.expect("LogUnparsed")
+    story.live(70 * MINUTE)
+    story.expect()
+
+
+@of("LogSchemaUnknown")
+def _(story: Story) -> None:
+    story.start()
+    story.live(10 * MINUTE)
+    story.write({"timestamp": "2026-11-02T09:10:00.000Z", "service": "report-service", "schema": 2})
+    story.live(5 * MINUTE)
+    story.expect("LogSchemaUnknown")
+    story.live(70 * MINUTE)
+    story.expect()
+
+
+@of("ErrorsLogged")
+def _(story: Story) -> None:
+    story.start()
+    story.beat()
+    logging.getLogger("apscheduler.scheduler").error("a job could not be stored")
+    story.live(5 * MINUTE)
+    story.expect("ErrorsLogged")
+    story.live(70 * MINUTE)
+    story.expect()
+
+
+CRASHES = """
+import psycopg
+from report_service.cli.main import main
+
+def broken(*given, **settings):
+    raise RuntimeError("a bug")
+
+psycopg.connect = psycopg.Connection.connect = broken
+main()
+"""
+
+
+def said_by_a_process(event: str, *command: str | Path, **settings: str) -> dict[str, object]:
+    """Return the first line of an event that a real daemon writes, which is ended then."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
+    environ |= {f"REPORT_SERVICE_{name.upper()}": value for name, value in settings.items()}
+    with subprocess.Popen(
+        [*command, "daemon"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = (json.loads(line) for line in process.stdout)
+        found: dict[str, object] = next(line for line in lines if line["event"] == event)
+        process.terminate()
+    return found
+
+
+@of("Crashed")
+def _(story: Story) -> None:
+    story.start()
+    story.beat()
+    url = "postgresql://user@127.0.0.1:1/x"
+    line = said_by_a_process("service.crashed", sys.executable, "-c", CRASHES, obelis__mode="mock", store__url=url)
+    story.write(line | {"timestamp": story.timestamp()})
+    story.beat()
+    story.expect("Crashed")
+    story.live(70 * MINUTE)
+    story.expect()
+
+
+@of("ConfigInvalid")
+def _(story: Story) -> None:
+    story.start()
+    story.beat()
+    story.world.turn(60)
+    line = said_by_a_process("config.invalid", COMMAND, obelis__mode="htp")
+    story.write(line | {"timestamp": story.timestamp()})
+    story.note()
+    story.expect("ConfigInvalid")
+    story.beat()
+    story.expect()
+
+
+# --- what delivering needs
+
+
+@of("CredentialsFailing")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("401@token")
+    story.beat()
+    story.expect("CredentialsFailing")
+    story.faults()
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("PermissionRefused", hubs=6)
+def _(story: Story) -> None:
+    story.start()
+    story.faults("403")
+    story.beat()
+    story.expect("PermissionRefused")
+    story.faults()
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("ApiDown")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("503")
+    story.live(10 * MINUTE)
+    story.expect()
+    story.live(HOUR)
+    story.expect("ApiDown")
+    story.faults()
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("SourceUnavailable")
+def _(story: Story) -> None:
+    elsewhere = story.folder / "elsewhere.sqlite3"
+    query = "SELECT hub_id, name, commissioned_on, decommissioned_on FROM hubs"
+    story.start(sources__hubs__url=f"sqlite:///{elsewhere}", sources__hubs__query=query)
+    story.live(10 * MINUTE)
+    story.expect("SourceUnavailable")
+    shutil.copy(story.site.url.removeprefix("sqlite:///"), elsewhere)
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("StoreUnavailable")
+def _(story: Story) -> None:
+    teller = story.start()
+    story.beat()
+    story.expect()
+    here, away = Path(story.site.url.removeprefix("sqlite:///")), story.folder / "away"
+    teller.daemon.service.store.close()
+    here.rename(away)
+    here.mkdir()
+    story.live(10 * MINUTE)
+    story.expect("StoreUnavailable")
+    here.rmdir()
+    away.rename(here)
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("RunFailing")
+def _(story: Story) -> None:
+    class Broken(SimulatedExchanges):
+        broken = True
+
+        def finished(self, timeout_s: float) -> Sequence[Exchanged]:
+            if self.broken:
+                raise RuntimeError("a bug")
+            return super().finished(timeout_s)
+
+    story.start(exchanges=lambda api: Broken(api, story.world, 16))
+    for _ in range(8):
+        with contextlib.suppress(RuntimeError):
+            story.beat()
+        story.beat(working=False)
+        story.world.turn(300)
+    story.expect("RunFailing")
+    Broken.broken = False
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("NobodyDelivers")
+def _(story: Story) -> None:
+    story.start()
+    story.beat()
+    story.world.turn_to(story.world.now() + 6 * HOUR)
+    story.live(50 * MINUTE, working=False)
+    story.expect()
+    story.live(90 * MINUTE, working=False)
+    story.expect("NobodyDelivers")
+    story.beat()
+    story.expect()
+
+
+@of("TwoHolders")
+def _(story: Story) -> None:
+    other = site(story.folder, story.world)
+    tellers = story.start(log="one.log"), story.start(at=other, log="two.log")
+    for _ in range(8):
+        for teller in tellers:
+            ledger = teller.daemon.service.ledger
+            ledger.acquire(ledger.instance, at=story.world.monotonic())
+        story.beat(working=False)
+        story.world.turn(50)
+    story.expect("TwoHolders")
+    story.live(5 * MINUTE, working=False)
+    story.expect()
+
+
+@of("ClockSkew")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("400@hotline_rating#1")
+    story.world.mock.set_skew(30)
+    story.beat()
+    story.expect("ClockSkew", "ReportsRejected")
+    story.world.mock.set_skew(0)
+    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("PaceSlowed")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("429=1@point_rating#1")
+    story.beat()
+    story.expect("PaceSlowed")
+    story.live(20 * MINUTE)
+    story.expect()
+
+
+# --- the month's reports
+
+
+@of("InventoryShrunk")
+def _(story: Story) -> None:
+    story.start()
+    for table in ("points", "hubs", "provider_groups"):
+        story.site.ask(f"DELETE FROM {table}")
+    story.live(5 * MINUTE)
+    story.expect("InventoryShrunk", "SourceFaulty")
+    story.site.store(operator())
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+    story.expect()
+
+
+@of("SourceFaulty")
+def _(story: Story) -> None:
+    story.start()
+    stranger = operator(hubs=3)["hub-ratings"][2]
+    story.site.store({"hub-ratings": [stranger]})
+    story.beat()
+    story.expect("SourceFaulty")
+    story.site.ask("DELETE FROM hub_ratings WHERE hub_id = :hub", hub=stranger["hub_id"])
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+    story.expect()
+
+
+@of("ReportsRejected")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("400@hotline_rating#1")
+    story.beat()
+    story.expect("ReportsRejected")
+    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("ReportsInvalid")
+def _(story: Story) -> None:
+    story.start()
+    story.site.ask("UPDATE hotline_ratings SET rating = 7")
+    story.beat()
+    story.expect("ReportsInvalid")
+    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.live(SWEEP)
+    story.expect()
+
+
+def without_the_hotline(story: Story) -> None:
+    story.start()
+    story.site.ask("DELETE FROM hotline_ratings")
+    story.beat()
+
+
+def with_the_hotline(story: Story) -> None:
+    story.site.store({"hotline-ratings": operator()["hotline-ratings"]})
+    story.live(SWEEP)
+    story.expect()
+
+
+@of("DataMissing", at=CLOSES - 11 * DAY)
+def _(story: Story) -> None:
+    without_the_hotline(story)
+    story.expect("MonthNotComplete")
+    story.world.turn_to(CLOSES - 9 * DAY)
+    story.beat()
+    story.expect("DataMissing", "MonthNotComplete")
+    with_the_hotline(story)
+
+
+@of("DeadlineNear", at=CLOSES - 4 * DAY)
+def _(story: Story) -> None:
+    without_the_hotline(story)
+    story.expect("DataMissing", "MonthNotComplete")
+    story.world.turn_to(CLOSES - 2 * DAY)
+    story.beat()
+    story.expect("DataMissing", "DeadlineNear", "MonthNotComplete")
+    with_the_hotline(story)
+
+
+@of("WindowClosing", at=CLOSES - 30 * HOUR)
+def _(story: Story) -> None:
+    without_the_hotline(story)
+    story.expect("DataMissing", "DeadlineNear", "MonthNotComplete")
+    story.world.turn_to(CLOSES - 12 * HOUR)
+    story.beat()
+    story.expect("DataMissing", "DeadlineNear", "MonthNotComplete", "WindowClosing")
+    with_the_hotline(story)
+
+
+@of("WindowMissed", at=CLOSES - 2 * HOUR)
+def _(story: Story) -> None:
+    without_the_hotline(story)
+    story.expect("DataMissing", "DeadlineNear", "MonthNotComplete", "WindowClosing")
+    story.world.turn_to(CLOSES + 10 * MINUTE)
+    story.beat()
+    story.expect("WindowMissed", "MonthNotComplete")
+    story.site.store(operator(MONTH.shift(1)))
+    story.world.turn_to(CLOSES + 9 * HOUR)
+    story.beat()
+    story.expect("WindowMissed")
+    story.world.turn_to(CLOSES + 3 * DAY + HOUR)
+    story.beat()
+    story.expect()
+
+
+@of("MonthNotComplete")
+def _(story: Story) -> None:
+    without_the_hotline(story)
+    story.expect()
+    story.world.turn_to(datetime(2026, 11, 3, 1, tzinfo=UTC))
+    story.beat()
+    story.expect("MonthNotComplete")
+    with_the_hotline(story)
+
+
+@of("ForecastLate", at=CLOSES - HOUR, hubs=14)
+def _(story: Story) -> None:
+    slow = story.start(obelis__requests_per_minute="1")
+    slow.daemon.service.reconciler.reconcile(MONTH, trigger="run", patience_s=0, send=False)
+    story.live(20 * MINUTE, working=False)
+    story.expect("ForecastLate", "MonthNotComplete", "WindowClosing")
+    story.beat(story.start(obelis__requests_per_minute="2000"))
+    story.expect()
+
+
+@of("ReportsStuck")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("404@hub_rating")
+    story.live(30 * MINUTE)
+    story.expect()
+    story.live(2 * HOUR)
+    story.expect("ReportsStuck")
+    story.faults()
+    story.world.turn(DAY.total_seconds())
+    story.beat()
+    story.expect()
+
+
+@of("ReportsDrifted")
+def _(story: Story) -> None:
+    story.start()
+    story.beat()
+    story.expect()
+    (before,) = story.site.ask("SELECT rating FROM hotline_ratings")
+    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+    story.expect("ReportsDrifted")
+    story.site.ask("UPDATE hotline_ratings SET rating = :before", before=before.rating)
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+    story.expect()
+
+
+@of("ReportedByOthers")
+def _(story: Story) -> None:
+    story.start()
+    story.faults("409@hotline_rating#1")
+    story.beat()
+    story.expect("ReportedByOthers")
+    story.site.store(operator(MONTH.shift(1)))
+    story.world.turn_to(CLOSES + 2 * DAY)
+    story.beat()
+    story.expect()
+
+
+@pytest.mark.parametrize("alert", STORIES)
+def test_an_alert_fires_by_its_cause_and_resolves_with_it(alert: str, tmp_path: Path) -> None:
+    story = STORIES[alert](tmp_path)
+    fires = [f"ReportService{alert}" in alerts for _, alerts in story.history.expected]
+    assert True in fires
+    assert not fires[-1]
+    story.check()
+
+
+def test_every_alert_has_its_story() -> None:
+    assert alerts().keys() == {f"ReportService{alert}" for alert in STORIES}

@@ -78,7 +78,10 @@ class _Clean:
 
     def __call__(self, _: WrappedLogger, __: str, said: EventDict) -> EventDict:
         texts = {name: value for name, value in said.items() if isinstance(value, str)}
-        suspect = self._redactor.finds("\n".join(texts.values()))
+        together = "\n".join(texts.values())
+        suspect = self._redactor.finds(together)
+        if not suspect and together.isascii() and len(together) <= TEXT_CAP:
+            return said  # nearly every line: no text of it is above its own cap
         for name, text in texts.items():
             clean = self._redactor(text) if suspect else text
             if not clean.isascii():  # a lone surrogate is no character to other readers

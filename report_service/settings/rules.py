@@ -106,7 +106,7 @@ def _one_at_sign(url: PasswordUrl) -> PasswordUrl:
     """Return a URL of which nobody can take a part of the password for the host, and show it."""
     place = url.get_secret_value().partition("?")[0]
     if place.count("@") > 1 and not place.startswith("sqlite"):
-        raise ValueError("has more than one @: write that of a password as %40")
+        raise ValueError("has more than one @: write that of a user or a password as %40")
     return url
 
 

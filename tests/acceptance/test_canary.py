@@ -510,13 +510,13 @@ def test_a_month_in_mock_mode_and_all_that_is_told_of_it_hold_no_secret(filled: 
     assert "Not complete" in filled.run("demo", "--hubs", "2", "--folder", "demo")
 
 
-def test_the_daemon_tells_of_its_settings_without_secrets(program: Program) -> None:
-    away = variables(sources__hubs__url=WRONG_SOURCES["away"], sources__hubs__query="SELECT 1")
-    cli = Cli(folder=program.folder, settings={})
-    environ = cli.environment | MOCK_MODE | away
+def test_the_daemon_and_its_health_tell_of_a_failure_without_secrets(program: Program) -> None:
+    source = {"sources__hubs__url": WRONG_SOURCES["away"], "sources__hubs__query": "SELECT 1"}
+    program = program.having(health__file="health.json", schedule__heartbeat_seconds="1", **source)
+    cli = Cli(folder=program.folder)
     with subprocess.Popen(
         [COMMAND, "daemon"],
-        env=environ,
+        env=cli.environment | dict(program.environ),
         cwd=cli.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -524,8 +524,9 @@ def test_the_daemon_tells_of_its_settings_without_secrets(program: Program) -> N
     ) as process:
         assert process.stdout is not None
         written = ""
-        while "run.failed" not in written:
+        while "run.heartbeat" not in written.partition("run.failed")[2]:
             written += process.stdout.readline()
+        assert "the last run failed" in program.run("health", code=1)
         process.terminate()
         written += process.stdout.read()
     assert process.returncode == 0, written

@@ -75,7 +75,7 @@ class Service:
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
-        """End the workers and the store's connections."""
+        """End the workers, and the connections to the API and to the store."""
         for close in reversed(self._closing):
             close()
 
@@ -176,7 +176,7 @@ def build(
         wire=wire,
         first_month=first_month,
         reconciler=reconciler,
-        _closing=[store.close, workers.close],
+        _closing=[store.close, api.close, workers.close],
     )
 
 
@@ -286,6 +286,7 @@ class _LearningApi:
         self._learn = learn
         self.token_request = api.token_request
         self.exchange = api.exchange
+        self.close = api.close
 
     def read_token(self, answer: Answer, *, at: float) -> Token:
         """Return the token that an answer brings."""

@@ -89,10 +89,9 @@ class Deliverer:
                     ended = self._resume(ended)
                 if not self._goes_on(ended):
                     return
-                chosen = self._choose()
+                lease, chosen = self.tenure.keep(), self._choose()
                 if ended or chosen:
-                    self.ledger.record(ended, [one.intent for one in chosen], lease=self.tenure.lease)
-                self.tenure.keep()
+                    self.ledger.record(ended, [one.intent for one in chosen], lease=lease)
             except StoreUnavailable as lost:
                 ended += self._outlast(lost)
                 continue
@@ -144,14 +143,10 @@ class Deliverer:
         return self.done.stopped is not None
 
     def _window_is_shut(self) -> str | None:
-        now = self.means.clock.now()
-        if self.window.is_open(now, skew_s=self.hearing.session.skew_s):
+        now, skew_s = self.means.clock.now(), self.hearing.session.skew_s
+        if self.window.is_open(now, skew_s=skew_s):
             return None
-        whose = (
-            f" by the API's clock, {self.hearing.session.skew_s:+.0f} s off ours"
-            if self.window.is_open(now)
-            else ""
-        )
+        whose = f" by the API's clock, {skew_s:+.0f} s off ours" if self.window.is_open(now) else ""
         return f"the window of {self.window.month} is not open{whose}"
 
     def _grace_is_over(self) -> bool:
@@ -259,7 +254,6 @@ class Deliverer:
         self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=lease)
         self.events.emit("store.recovered", duration_s=round(clock.monotonic() - self._store_lost_at, 1))
         self._store_lost_at = None
-        self._queue.clear()
         self._look_again_at = 0.0
         self._tell(ended)
         return []
@@ -276,7 +270,7 @@ class Deliverer:
 
     def _wait_s(self, told: Sequence[Ended]) -> float:
         """Return how long nothing but an outcome can make a difference."""
-        if told and not self._under_way and not self._queue:
+        if not self._under_way and (self._stopping() or (told and not self._queue)):
             return 0.0  # see first whether there is anything to wait for
         now = self.means.clock.monotonic()
         full = len(self._under_way) >= self.hearing.outage.allowance(self.means.exchanges.capacity)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,13 @@ from report_service.adapters.db.engine import Store
 from report_service.domain.delivery import State
 from report_service.mock_api.faults import Fault
 from report_service.mock_api.latency import constant
+from tests.fakes import RecordingEvents
 from tests.simulation import MONTH, Kill, Site, StoreAway, World, assert_delivered_once, site, site_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from report_service.events import Level
 
 
 def finish(place: Site) -> None:
@@ -78,6 +86,31 @@ def test_the_intent_is_durable_before_its_request_arrives(tmp_path: Path) -> Non
     finish(place)
     store.close()
     assert seen == [1] * 12
+
+
+def test_an_outcome_is_durable_before_anybody_is_told(tmp_path: Path) -> None:
+    place = site(tmp_path)
+    store = Store(place.url)
+    seen = []
+
+    class Looking(RecordingEvents):
+        """Asks the store, by a connection of its own, how the report stands that is told of."""
+
+        def _record(self, level: Level, event: str, fields: Mapping[str, object], /) -> None:
+            if event == "report.accepted":
+                with store.read() as connection:
+                    subject = str(fields["key"]).partition(f"{fields['kind']}")[2].lstrip("/")
+                    row = connection.exec_driver_sql(
+                        "SELECT state, obelis_id FROM deliveries WHERE kind = ? AND subject = ?",
+                        (fields["kind"], subject),
+                    ).one()
+                seen.append((row.state, row.obelis_id == fields["obelis_id"]))
+
+    with place.process() as process:
+        process.reconciler = replace(process.reconciler, events=Looking())
+        process.run()
+    store.close()
+    assert seen == [("accepted", True)] * 11
 
 
 @settings(max_examples=40, deadline=None)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from benchmarks.stage import Database, Stage
 
 IN_FLIGHT = (1, 4, 8, 16, 32, 64)
+ASYNCIO_AT = (4, 16)
+"""Where asyncio is measured beside the threads, which are there because of this."""
 LEAST_RATIO = {"SQLite": 0.8, "PostgreSQL": 0.7}
 MOST_CPU_MS = 2.5
 DEFAULT: int = Obelis.model_fields["max_in_flight"].default
@@ -43,6 +45,10 @@ def _with(stage: Stage, in_flight: int) -> Iterator[Figure]:
     judged = in_flight == DEFAULT
     yield Figure(name=f"bare client{suffix}", unit="reports/s", values=_rates(bare))
     yield Figure(name=f"bare client{suffix}: CPU", unit="ms/report", values=_cpu_ms(bare))
+    if in_flight in ASYNCIO_AT:
+        plain = [_run(stage, "asyncio", stage.sqlite, in_flight) for _ in range(stage.runs)]
+        yield Figure(name=f"httpx.AsyncClient{suffix}", unit="reports/s", values=_rates(plain))
+        yield Figure(name=f"httpx.AsyncClient{suffix}: CPU", unit="ms/report", values=_cpu_ms(plain))
     for database, runs in ours.items():
         name = f"ours on {database.name}{suffix}"
         least = Target(bound=LEAST_RATIO[database.name], at_least=True)

@@ -50,6 +50,7 @@ class RunResult:
     delivered: Delivered | None = None
     tally: Tally | None = None
     outlook: Forecast | None = None
+    closed: bool = False  # the window is over, and what there was to say of that was said
     error: ReportServiceError | None = None  # why it could not go to its end
 
     @property
@@ -160,6 +161,7 @@ class Reconciler:
             finally:
                 if closed:
                     self._close(run, events, tenure, first=first)
+                    result.closed = True
             if send and not closed:
                 self._deliver(tenure, run, result, events, patience_s=patience_s)
         finally:
@@ -247,7 +249,7 @@ class Reconciler:
     def _outcome(self, result: RunResult) -> str:
         """Return how the run ended, for the ledger: `interrupted` is one that should be made again at once."""
         did = result.delivered
-        if isinstance(result.error, StoreUnavailable):
+        if isinstance(result.error, StoreUnavailable) and not result.closed:
             return "interrupted"
         if result.error is not None:
             return "halted" if did is not None and did.halted else "failed"

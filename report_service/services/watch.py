@@ -14,6 +14,7 @@ another process are one case: something is due, and was not done.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -80,6 +81,7 @@ class _Own:
     monotonic: float
     end: End = End.FAILED
     run_id: str | None = None
+    failing: str | None = None  # why it did not go to its end
 
 
 def work_for(
@@ -162,20 +164,21 @@ class Watch:
         self.vitals.moved()
         try:
             self._ready()
-            for month in self._months():
-                work = self._work_for(month)
-                if work is not None and not self._stopping():
-                    self._do(work)
-        except LeaseHeld:
-            pass  # it was said who delivers; the next look tries again
-        except WindowError:
-            pass  # the clock was set between two statements
+            # Who holds the lease was said, and the next look tries again; a window ends so when the clock was set.
+            with suppress(LeaseHeld, WindowError):
+                self._catch_up()
         except StoreUnavailable as lost:
             self._lost(lost.message)
         else:
             if all(own.end is not End.STORE_LOST for own in self._own.values()):
                 self._recovered()
         self.vitals.moved()
+
+    def _catch_up(self) -> None:
+        for month in self._months():
+            work = self._work_for(month)
+            if work is not None and not self._stopping():
+                self._do(work)
 
     def past(self, month: ReportMonth) -> Past | None:
         """Return the newest run of a month; raise StoreUnavailable."""
@@ -219,7 +222,11 @@ class Watch:
 
     def _work_for(self, month: ReportMonth) -> Work | None:
         past, at = self.past(month), self.clock.now()
-        work = work_for(
+        if past is not None and past.end is End.COMPLETED:
+            self._forgive(month, past)
+            if past.began >= self.timetable.window(month).closes <= at:
+                self._closed.add(month)
+        return work_for(
             month,
             at,
             timetable=self.timetable,
@@ -227,9 +234,20 @@ class Watch:
             complete=self._complete(month, past),
             sweep=self.sweep,
         )
-        if work is None and self.timetable.window(month).has_closed(at):
-            self._closed.add(month)
-        return work
+
+    def _forgive(self, month: ReportMonth, past: Past) -> None:
+        """Let a failure of ours be past when another process has come to the end of what we could not."""
+        own = self._own.get(month)
+        if own is not None and own.run_id != past.run_id:
+            self._keep(month, None)
+
+    def _keep(self, month: ReportMonth, own: _Own | None) -> None:
+        """Remember our newest run of a month, or no longer; what failed last shows in our health."""
+        if own is None:
+            del self._own[month]
+        else:
+            self._own[month] = own
+        self.vitals.failing = next((each.failing for each in self._own.values() if each.failing), None)
 
     def _complete(self, month: ReportMonth, past: Past | None) -> bool:
         """Say whether the month was complete after its newest run; asked once a run."""
@@ -253,12 +271,11 @@ class Watch:
         except (LeaseHeld, WindowError):
             raise
         except Exception as bug:
-            self._own[work.month] = own
-            self.vitals.failing = f"{type(bug).__name__}: {bug}"
+            self._keep(work.month, replace(own, failing=f"{type(bug).__name__}: {bug}"))
             raise
         end = _own_end(result, stopping=self._stopping())
-        self._own[work.month] = replace(own, end=end, run_id=result.run_id)
-        self.vitals.failing = None if result.error is None else result.error.message
+        failing = None if result.error is None else result.error.message
+        self._keep(work.month, replace(own, end=end, run_id=result.run_id, failing=failing))
         if isinstance(result.error, StoreUnavailable):
             raise result.error
 

@@ -252,7 +252,7 @@ class Run(Section):
         default=600,
         ge=0,
         le=86400,
-        description="Seconds that `run` waits for what is due again, or for the lease: 0 to 86400",
+        description="Seconds that a run waits for what is due again, and `run` for the lease: 0 to 86400",
     )
     grace_s: float = Field(
         default=8,

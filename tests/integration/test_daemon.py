@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from sqlalchemy import event
 
 from report_service.domain.months import ReportMonth
 from report_service.mock_api.faults import Fault
 from report_service.ports import RunRecord
 from tests.simulated_daemon import LOOK, Daemons, SimulatedDaemon
-from tests.simulation import MONTH, World, operator, site, site_at
+from tests.simulation import MONTH, Site, World, operator, site, site_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.simulation import Site
 
 DUE = 11  # reports of the made-up operator, each month
 BEFORE, AFTER = MONTH.shift(-1), MONTH.shift(1)
@@ -398,6 +397,112 @@ def test_a_bug_in_a_run_is_raised_once_and_tried_again_at_the_pace_of_sweeps(
 
     assert daemon.states(MONTH) == {"accepted": DUE}
     assert daemon.beat()["last_run_failed"] == 0
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_closing_that_failed_is_tried_again_until_it_succeeds_and_told_once(
+    tmp_path: Path, make: Daemons, elsewhere: bool
+) -> None:
+    other = tmp_path / "others.sqlite3"
+    source = {"sources__hubs__url": f"sqlite:///{other}", "sources__hubs__query": "SELECT * FROM hubs"}
+    place = site(tmp_path, World(utc("2026-11-20T12:00")), source if elsewhere else {})
+    if elsewhere:
+        other.write_bytes(Path(place.url.removeprefix("sqlite:///")).read_bytes())
+    hubs = Site(world=place.world, url=f"sqlite:///{other}") if elsewhere else place
+    make(place).look()
+    place.world.turn_to(utc("2026-12-01T00:30"))
+    hubs.ask("ALTER TABLE hubs RENAME TO away")
+    daemon = make(place)
+    daemon.live(utc("2026-12-01T00:50"))
+    failed = [run for run in daemon.events.of("run.failed") if run["month"] == "2026-10"]
+    assert daemon.daemon.vitals.failing is not None
+    hubs.ask("ALTER TABLE away RENAME TO hubs")
+    daemon.live(utc("2026-12-01T02:00"))
+
+    assert len(failed) == 2 if elsewhere else 15 < len(failed) < 21
+    assert daemon.daemon.vitals.failing is None
+    assert len([run for run in daemon.events.of("run.completed") if run["month"] == "2026-10"]) == 1
+    assert len(daemon.events.of("window.closed")) == 1
+
+
+def test_a_failure_is_past_when_another_replica_has_done_the_work(tmp_path: Path, make: Daemons) -> None:
+    place = site(tmp_path, World(utc("2026-11-03T12:00"), faults=[Fault.parse("401@token")]))
+    one, two = make(place), make(place)
+    one.look()
+    assert one.daemon.vitals.failing is not None
+    place.world.mock.set_faults([])
+    place.world.turn(900)
+    two.look()
+    one.look()
+
+    assert two.states(MONTH) == {"accepted": DUE}
+    assert one.daemon.vitals.failing is None
+    assert one.events.of("run.completed") == []
+
+
+def test_a_clock_that_is_set_back_between_any_two_looks_at_it_does_no_harm(tmp_path: Path, make: Daemons) -> None:
+    for readings in range(1, 30):
+        world = SetBack(utc("2026-11-01T00:00:01"))
+        place = site(tmp_path, world)
+        daemon = make(place)
+        world.readings_left = readings
+        daemon.look()
+        world.readings_left = None
+        daemon.live(utc("2026-11-01T00:05"))
+
+        assert posts(place, MONTH) == []
+        assert daemon.states(MONTH) == {"pending": DUE}
+
+
+class SetBack(World):
+    """A world whose clock is set back by an hour after so many readings."""
+
+    readings_left: int | None = None
+
+    def now(self) -> datetime:
+        if self.readings_left is not None:
+            self.readings_left -= 1
+            if self.readings_left < 0:
+                set_clock(self, timedelta(hours=-1))
+                self.readings_left = None
+        return super().now()
+
+
+def test_a_look_while_nothing_is_due_is_one_small_query(tmp_path: Path, make: Daemons) -> None:
+    place = site(tmp_path, World(utc("2026-11-03T12:00")))
+    daemon = make(place)
+    for _ in range(3):
+        daemon.look()
+        place.world.turn(15)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(daemon.daemon.service.store.engine, "before_cursor_execute", note)
+    daemon.look()
+
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
+    assert not [statement for statement in asked if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
+
+
+def test_a_store_that_cannot_be_opened_is_waited_for_and_told_once(tmp_path: Path, make: Daemons) -> None:
+    path = tmp_path / "store.sqlite3"
+    path.mkdir()
+    daemon = make(Site(world=World(utc("2026-11-03T12:00")), url=f"sqlite:///{path}"))
+    daemon.daemon.watch.ready()
+    daemon.look()
+    daemon.beat()
+    daemon.world.turn(40)
+    path.rmdir()
+    daemon.look()
+
+    assert [name for name in daemon.events.names() if name.startswith("store.")] == [
+        "store.lost",
+        "store.upgraded",
+        "store.recovered",
+    ]
+    assert daemon.events.of("store.recovered") == [{"duration_s": 40.0}]
 
 
 @pytest.mark.postgres

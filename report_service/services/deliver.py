@@ -88,10 +88,12 @@ class Deliverer:
                 if self._store_lost_at is not None:
                     ended = self._resume(ended)
                 if not self._goes_on(ended):
+                    self._store_is_back()
                     return
                 lease, chosen = self.tenure.keep(), self._choose()
                 if ended or chosen:
                     self.ledger.record(ended, [one.intent for one in chosen], lease=lease)
+                self._store_is_back()
             except StoreUnavailable as lost:
                 ended += self._outlast(lost)
                 continue
@@ -248,15 +250,19 @@ class Deliverer:
         Whether the transaction that failed went through is not known. If it did, reports stand in flight that
         never went out: they are adopted, as from a former holder.
         """
-        assert self._store_lost_at is not None
-        clock, lease = self.means.clock, self.tenure.keep(within_s=NEVER)
+        lease = self.tenure.keep(within_s=NEVER)
         self.ledger.record(ended, [], lease=lease)
-        self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=lease)
-        self.events.emit("store.recovered", duration_s=round(clock.monotonic() - self._store_lost_at, 1))
-        self._store_lost_at = None
+        self.ledger.adopt(at=self.means.clock.now(), timeout_s=self.means.timeout_s, lease=lease)
         self._look_again_at = 0.0
         self._tell(ended)
         return []
+
+    def _store_is_back(self) -> None:
+        """Say so once a whole turn went well: a full disk takes outcomes, and refuses what comes after them."""
+        if self._store_lost_at is not None:
+            away_s = self.means.clock.monotonic() - self._store_lost_at
+            self.events.emit("store.recovered", duration_s=round(away_s, 1))
+            self._store_lost_at = None
 
     def _give_way(self, lost: LeaseLost, ended: Sequence[Ended]) -> None:
         """Send nothing more, another process delivers: the attempts' ends are ours to record, no report is."""

@@ -95,7 +95,7 @@ class Planner:
                     self._announce(month, kind, changes)
             due = set(inventory.subjects(kind))
             undue = [subject for subject, row in known.items() if row.due and subject not in due]
-            if undue:
+            if undue and not closed:  # a closed month keeps the proof of what it owed
                 self.ledger.drop_undue(month, kind, undue, lease=hold())
         self._alarm(plan)
         return plan

@@ -128,3 +128,23 @@ def assert_delivered_once_by_two(place: Site) -> None:
     assert len(created) == len(set(created)) == 5
     assert {row.state for row in place.ask("SELECT state FROM deliveries")} == {"accepted"}
     assert place.ask("SELECT * FROM attempts WHERE ended_at IS NULL") == []
+
+
+def test_a_store_that_takes_outcomes_and_no_intents_ends_the_run_when_patience_does(tmp_path: Path) -> None:
+    place = small(tmp_path)
+    steps: list[str] = []
+
+    def full_disk(step: str) -> None:
+        after_renewal = steps[-1:] == ["ledger.renew.done"]  # then only outcomes are recorded
+        steps.append(step)
+        if step == "ledger.record" and not after_renewal:
+            raise StoreUnavailable("the store cannot be used: the disk is full")
+
+    with place.process(tap=full_disk) as process:
+        began = place.world.monotonic()
+        result = process.run(patience_s=60)
+        assert isinstance(result.error, StoreUnavailable)
+        assert 60 <= place.world.monotonic() - began <= 63
+        assert process.events.names().count("store.lost") == 1
+        assert "store.recovered" not in process.events.names()
+    assert not place.world.calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +11,7 @@ from report_service.domain.delivery import State
 from report_service.errors import SourceUnavailable, WindowNotOpen
 from report_service.mock_api.faults import Fault
 from report_service.mock_api.latency import constant
-from tests.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, site
+from tests.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,3 +246,15 @@ def test_a_clock_that_ran_ahead_and_was_put_right_costs_nothing(tmp_path: Path) 
         assert process.states() == {State.MISSED: 11}
     with place.elsewhere(World(OPENED)).process() as process:
         assert process.run().complete
+
+
+def test_an_inventory_that_shrinks_later_does_not_take_the_proof_of_a_miss(tmp_path: Path) -> None:
+    place = site(tmp_path, World(CLOSES), hubs=0, provider_groups=2)
+    with place.process() as process:
+        process.run()
+        assert process.states() == {State.MISSED: 3}
+    groups = operator(MONTH, hubs=0, provider_groups=2)["provider-groups"]
+    place.store({"provider-groups": [{**group, "valid_to": date(2024, 12, 31)} for group in groups]})
+    with place.process() as process:
+        process.run()
+        assert process.states() == {State.MISSED: 3}

@@ -15,7 +15,7 @@ from report_service.cli.frame import StopSign, logging_to, settings_of
 from report_service.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from report_service.bootstrap import Daemon
@@ -35,15 +35,19 @@ def daemon(ctx: typer.Context) -> int:
     with sign.listening(), _hangups():
         settings = _settings(ctx)
         with logging_to(sys.stdout, settings) as logging:
-            try:
-                return _serve(settings, logging, sign)
-            except UsageError as exc:
-                _refuse(logging.events, exc)
-                raise
-            except Exception as bug:  # noqa: BLE001 - whatever it is, it belongs into the log
-                said = f"{type(bug).__name__}: {bug}"
-                logging.events.emit("service.crashed", detail=said, exception=bug)
-                return 1
+            return told(logging.events, lambda: _serve(settings, logging, sign))
+
+
+def told(events: Events, serve: Callable[[], int]) -> int:
+    """Return what `serve` does; what it raises is told in the log, where a container's operator looks."""
+    try:
+        return serve()
+    except UsageError as exc:
+        _refuse(events, exc)
+        raise
+    except Exception as bug:  # noqa: BLE001 - whatever it is
+        events.emit("service.crashed", detail=f"{type(bug).__name__}: {bug}", exception=bug)
+        return 1
 
 
 def _settings(ctx: typer.Context) -> Settings:

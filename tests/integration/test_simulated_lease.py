@@ -188,6 +188,24 @@ def test_attempts_in_flight_when_the_lease_is_lost_still_get_their_ends(tmp_path
     assert "in_flight" in states, "the reports are the other's to settle"
 
 
+def test_what_has_not_left_when_the_lease_is_lost_never_leaves(tmp_path: Path) -> None:
+    world = World(latency=constant(0.1))
+    world.dispatch_s = lambda _: 2.0
+    place = site(tmp_path, world, hubs=0, provider_groups=40)
+    with place.process() as first:
+
+        def take() -> None:
+            place.ask("UPDATE leases SET fence = fence + 1, holder = 'another'")
+
+        world.after(9.0, take)
+        result = first.run()
+        assert isinstance(result.error, LeaseLost)
+        assert first.states()[State.IN_FLIGHT] > 0
+    assert len(world.reports()) > 5
+    refused = place.ask("SELECT count(*) AS n FROM attempts WHERE outcome = 'not_sent'")
+    assert refused[0].n > 0
+
+
 @pytest.mark.postgres
 def test_a_paused_holder_on_postgresql_neither_sends_nor_writes(postgres_url: str) -> None:
     place = site_at(postgres_url, World(latency=constant(0.2)), hubs=0, provider_groups=2)

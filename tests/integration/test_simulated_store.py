@@ -53,6 +53,22 @@ def test_outcomes_that_came_in_while_it_was_away_are_recorded_and_told(tmp_path:
     assert place.world.mock.stats()["conflicts"] == 0
 
 
+def test_what_is_under_way_when_it_comes_back_is_not_taken_for_lost(tmp_path: Path) -> None:
+    place = site(tmp_path, World(latency=constant(24.0)), hubs=0, provider_groups=9)
+    away = StoreAway(place.world, for_s=1.0)
+    adopted = []
+
+    def tap(step: str) -> None:
+        away(step)
+        if step == "ledger.adopt.done":
+            adopted.append(place.ask("SELECT count(*) AS n FROM deliveries WHERE state = 'retrying'")[0].n)
+
+    with place.process(tap=tap) as process:
+        place.world.after(55.0, lambda: setattr(away, "_step", "ledger.renew"))
+        assert process.run().complete
+    assert adopted == [0, 0]
+
+
 def test_a_store_away_for_longer_than_patience_ends_the_run_truthfully(tmp_path: Path) -> None:
     place = site(tmp_path, World(latency=constant(2.0)), hubs=0, provider_groups=9)
     away = StoreAway(place.world, 10_000, for_s=10_000)

@@ -20,6 +20,7 @@ from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import BODY_LIMIT, HttpReportApi
 from report_service.adapters.obelis.transport import http_transports
 from report_service.domain.answers import Answer, Outcome, judge
+from report_service.errors import ConfigurationError
 from report_service.ports import Request
 
 if TYPE_CHECKING:
@@ -545,3 +546,13 @@ def test_after_a_failed_handshake_beyond_a_proxy_the_thread_can_send_again(bench
     proxy = bench.server(script)
     api = bench.api("https://localhost:1", ca_file=ca_file, proxy=f"http://127.0.0.1:{proxy.port}")
     assert [judge(post(api)).outcome, post(api).http_status] == [Outcome.NOT_SENT, 200]
+
+
+def test_a_file_without_certificates_is_refused_with_its_name(tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("no certificate\n")
+    with pytest.raises(
+        ConfigurationError, match=r"obelis\.ca_file = .*rubbish\.pem' holds no certificates"
+    ) as refused:
+        http_transports(ca_file=rubbish)
+    assert "PEM" in str(refused.value.hint)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from report_service.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,11 +30,10 @@ def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) ->
     """Return what makes a transport of one connection; all of them share one TLS context.
 
     `ca_file` replaces the usual authorities (certifi's); `proxy` may hold a password. The environment is not
-    asked for proxies or certificates, redirects are not followed, HTTP/2 is off.
+    asked for proxies or certificates, redirects are not followed, HTTP/2 is off. Raise ConfigurationError for
+    a file without certificates.
     """
-    trusted = (
-        ssl.create_default_context(cafile=str(ca_file)) if ca_file else httpx.create_ssl_context(trust_env=False)
-    )
+    trusted = _trust(ca_file) if ca_file else httpx.create_ssl_context(trust_env=False)
     # one: a token request to another host closes it, but what the watchdog cuts is sure to be what is in use
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
     to_proxy = trusted if proxy and proxy.lower().startswith("https:") else None  # httpx takes none for http
@@ -42,6 +43,16 @@ def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) ->
         return httpx.HTTPTransport(verify=trusted, limits=limits, proxy=via, trust_env=False, http2=False)
 
     return make
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as exc:  # ssl.SSLError is one
+        raise ConfigurationError(
+            f"obelis.ca_file = {str(ca_file)!r} holds no certificates: {exc.strerror or exc}",
+            hint="Name a PEM file with the authorities' certificates, or leave obelis.ca_file out.",
+        ) from exc
 
 
 @dataclass(slots=True, eq=False)

@@ -84,7 +84,8 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
         explain(result.error)
         return code_of(result.error)
     assert result.tally is not None
-    return 0 if result.complete and not result.tally.drifted else 3
+    assert result.plan is not None
+    return 0 if result.complete and not result.tally.drifted and not result.plan.problem_count else 3
 
 
 def remarks(result: RunResult, *, took_s: float) -> list[str]:

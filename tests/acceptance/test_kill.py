@@ -9,7 +9,6 @@ from report_service.mock_api.operator import made_up_operator
 from tests.acceptance.harness import MONTH, wait_until
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
     from tests.acceptance.conftest import StartMock
@@ -25,7 +24,7 @@ def test_a_run_killed_several_times_is_finished_by_the_next(cli: Cli, start_mock
     cli = cli.using(**mock.settings, OBELIS__TIMEOUT_S=TIMEOUT_S)
     cli.stock(FIGURES)
     for taken in (1, 40, 80):
-        _kill(cli.start("run"), mock, taken)
+        _kill(cli, mock, taken)
         _nothing_false(cli, mock)
         cli.end_leases()
 
@@ -46,7 +45,7 @@ def test_the_lease_of_a_killed_run_is_waited_out_on_both_databases(
     ]
     for cli, mock in zip(clis, mocks, strict=True):
         cli.stock(FIGURES)
-        _kill(cli.start("run"), mock, 30)
+        _kill(cli, mock, 30)
 
     waiting = [cli.start("run", "--patience", 90) for cli in clis]
     ended = [cli.end(process, timeout_s=120) for cli, process in zip(clis, waiting, strict=True)]
@@ -57,8 +56,9 @@ def test_the_lease_of_a_killed_run_is_waited_out_on_both_databases(
         _all_is_delivered_once(cli, mock)
 
 
-def _kill(process: subprocess.Popen[str], mock: Mock, taken: int) -> None:
-    """Kill a run as soon as the API has taken so many reports."""
+def _kill(cli: Cli, mock: Mock, taken: int) -> None:
+    """Kill a run, not a fast one, as soon as the API has taken so many reports."""
+    process = cli.using(OBELIS__MAX_IN_FLIGHT=8).start("run")
     wait_until(lambda: mock.created >= taken)
     process.kill()
     process.communicate(timeout=10)

@@ -184,9 +184,9 @@ def _(story: Story) -> None:
     story.faults("401@token")
     story.beat()
     story.expect("CredentialsFailing")
-    story.faults()
+    story.faults("400@hotline_rating")
     story.live(SWEEP)
-    story.expect()
+    story.expect("ReportsRejected")
 
 
 @of("PermissionRefused", hubs=6)
@@ -195,9 +195,9 @@ def _(story: Story) -> None:
     story.faults("403")
     story.beat()
     story.expect("PermissionRefused")
-    story.faults()
+    story.faults("400@hotline_rating")
     story.live(SWEEP)
-    story.expect()
+    story.expect("ReportsRejected")
 
 
 @of("ApiDown")
@@ -208,9 +208,9 @@ def _(story: Story) -> None:
     story.expect()
     story.live(HOUR)
     story.expect("ApiDown")
-    story.faults()
+    story.faults("400@hotline_rating")
     story.live(SWEEP)
-    story.expect()
+    story.expect("ReportsRejected")
 
 
 @of("SourceUnavailable")

@@ -69,6 +69,16 @@ def test_when_patience_ends_the_run_ends_and_says_when_it_goes_on(tmp_path: Path
         assert process.states()[State.RETRYING] >= 5
 
 
+def test_an_outage_that_puts_everything_off_beyond_patience_is_told_as_one(tmp_path: Path) -> None:
+    world = World(faults=faults("503=900#4-"))
+    with site(tmp_path, world).process() as process:
+        result = process.run(patience_s=300)
+        assert isinstance(result.error, ApiUnavailable)
+        assert "the next try is due at 2026-11-02 09:15:" in result.error.message
+        assert process.states()[State.ACCEPTED] == 3
+    assert world.monotonic() < START + 60, "there is nothing to wait for"
+
+
 def test_a_network_that_lets_nothing_out_is_an_outage_of_known_end(tmp_path: Path) -> None:
     place = site(tmp_path)
     with place.process() as process:

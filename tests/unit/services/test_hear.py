@@ -1,0 +1,174 @@
+"""What an answer tells the pacer and the run, beside its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from report_service.domain.answers import Answer
+from report_service.domain.delivery import Delivery, Retry, State
+from report_service.domain.kinds import DeliveryKey
+from report_service.errors import PermissionRefused
+from report_service.ports import Exchanged, Request
+from report_service.services.hear import REFUSALS_IN_A_ROW, Delivered, Hearing
+from report_service.services.means import Means
+from report_service.services.session import Session
+from tests.fakes import FakeClock, RecordingEvents
+
+if TYPE_CHECKING:
+    from report_service.ports import Exchanges, Pacer, ReportApi
+
+ACCEPTED = Answer(http_status=200, body=b'{"data": {"id": "x"}, "statusCode": 200}')
+
+
+@dataclass
+class PacerNotes:
+    """Keeps what a pacer is told."""
+
+    over: list[str] = field(default_factory=list)
+    slowed: list[tuple[float, float, float | None]] = field(default_factory=list)
+
+    def ended(self, request_id: str, at: float) -> None:
+        self.over.append(request_id)
+
+    def throttled(self, at: float, *, started: float, retry_after_s: float | None) -> float | None:
+        self.slowed.append((at, started, retry_after_s))
+        return 100.0 if len(self.slowed) == 1 else None
+
+
+@dataclass
+class Room:
+    """A hearing, and what surrounds it."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    pacer: PacerNotes = field(default_factory=PacerNotes)
+    events: RecordingEvents = field(default_factory=RecordingEvents)
+    hearing: Hearing = field(init=False)
+
+    def __post_init__(self) -> None:
+        means = Means(
+            api=cast("ReportApi", None),
+            exchanges=cast("Exchanges", None),
+            new_pacer=lambda: cast("Pacer", self.pacer),
+            clock=self.clock,
+            retry=Retry(),
+            uniform=lambda: 0.5,
+            new_id=lambda: "id",
+            redact=lambda text: text.replace("a secret", "***"),
+            timeout_s=25,
+            stop=lambda: None,
+            grace_s=8,
+        )
+        self.hearing = Hearing(
+            means=means,
+            events=self.events,
+            session=Session(),
+            pacer=cast("Pacer", self.pacer),
+            last_send=datetime(2026, 11, 30, tzinfo=UTC),
+            done=Delivered(),
+            settled_at=1000.0,
+        )
+
+    def hear(self, answer: Answer, *, took_s: float = 1.0, late_s: float = 0.0) -> Delivery:
+        """Hear an answer that took so long, so much after it came in."""
+        now = self.clock.monotonic() - late_s
+        request = Request(request_id="r", verb="POST", path="/x", body=b"{}", token="t")
+        delivery = Delivery(
+            row=1,
+            key=DeliveryKey.parse("2026-10/hotline_rating"),
+            state=State.IN_FLIGHT,
+            path="/x",
+            payload_sha256="",
+            body=b"{}",
+        )
+        ended = self.hearing.hear(
+            Exchanged(request=request, answer=answer, started=now - took_s, ended=now), delivery
+        )
+        assert ended.ended_at == self.clock.now() - timedelta(seconds=late_s)
+        assert ended.duration_s == took_s
+        assert ended.delivery is not None
+        return ended.delivery
+
+
+@pytest.mark.parametrize(
+    ("answer", "over"),
+    [
+        (ACCEPTED, True),
+        (Answer(http_status=503), True),
+        (Answer(sent=False), True),
+        (Answer(detail="timed out"), False),
+    ],
+)
+def test_a_request_without_an_answer_may_still_arrive_and_goes_on_counting(answer: Answer, over: bool) -> None:
+    room = Room()
+    room.hear(answer)
+    assert room.pacer.over == (["r"] if over else [])
+
+
+def test_a_throttled_request_tells_when_it_began_and_how_long_to_wait() -> None:
+    room = Room()
+    for _ in range(2):
+        room.hear(Answer(http_status=429, retry_after_s=7.0), took_s=2.0)
+    assert room.pacer.slowed == [(1000.0, 998.0, 7.0)] * 2
+    assert [event["rate_per_minute"] for event in room.events.of("pace.slowed")] == [100.0]
+    assert room.hearing.done.throttled == 2
+
+
+def test_an_answer_that_waited_to_be_heard_ended_when_it_came() -> None:
+    Room().hear(ACCEPTED, late_s=3.0)
+
+
+def test_what_the_api_says_is_kept_without_secrets() -> None:
+    room = Room()
+    after = room.hear(Answer(http_status=400, body=b'{"statusCode": 400, "message": "a secret is wrong"}'))
+    assert after.detail == "*** is wrong"
+    room.hear(Answer(http_status=503, body=b"a secret"))
+    assert room.hearing.last_failure == "***"
+
+
+def test_refusals_stop_the_run_only_in_a_row_and_with_nothing_accepted() -> None:
+    room = Room()
+    refused = Answer(http_status=403, body=b'{"statusCode": 403}')
+    for _ in range(REFUSALS_IN_A_ROW - 1):
+        room.hear(refused)
+    room.hear(Answer(http_status=404))
+    for _ in range(REFUSALS_IN_A_ROW - 1):
+        room.hear(refused)
+    assert room.hearing.done.halted is None
+    room.hear(refused)
+    assert isinstance(room.hearing.done.halted, PermissionRefused)
+
+
+def test_refusals_after_an_acceptance_do_not_stop_the_run() -> None:
+    room = Room()
+    room.hear(ACCEPTED)
+    for _ in range(2 * REFUSALS_IN_A_ROW):
+        room.hear(Answer(http_status=403))
+    assert room.hearing.done.halted is None
+
+
+def test_failures_in_vain_are_counted_until_something_is_settled() -> None:
+    room = Room()
+    counts = []
+    for answer in (
+        Answer(http_status=503),
+        Answer(http_status=429),
+        Answer(detail="timed out"),
+        Answer(http_status=404),
+        Answer(http_status=500),
+        ACCEPTED,
+    ):
+        room.hear(answer)
+        counts.append(room.hearing.in_vain)
+    assert counts == [1, 2, 3, 0, 1, 0]
+
+
+def test_the_first_reason_to_stop_counts() -> None:
+    done = Delivered()
+    first, second = PermissionRefused("first"), PermissionRefused("second")
+    done.halt(first)
+    done.halt(second)
+    assert done.halted is first

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+JOBS ?= 2
 PYTEST_ARGS ?=
 
 .PHONY: help demo test check format bench events lock clean
@@ -13,7 +14,7 @@ demo: .venv/.runtime ## deliver one month to the built-in mock and show it
 
 test: .venv/.dev ## run every test, with coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report= -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report
 
 check: .venv/.dev ## lint, types, import contracts

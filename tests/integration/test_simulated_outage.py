@@ -119,6 +119,14 @@ def test_one_report_that_keeps_failing_is_no_outage(tmp_path: Path) -> None:
     assert 3 <= world.reports().count(f"{MONTH}/hotline_rating") <= 20
 
 
+def test_patience_is_counted_from_what_was_settled_last(tmp_path: Path) -> None:
+    last = f"{Kind.POINT_RATING}/{max(str(point['point_id']) for point in operator()['points'])}"
+    world = World(faults=faults(f"503=2@{last}#1"))
+    with site(tmp_path, world, {"obelis__requests_per_minute": "60"}).process() as process:
+        assert process.run(patience_s=5).complete
+    assert world.monotonic() - START > 11
+
+
 def test_without_patience_nothing_is_waited_for(tmp_path: Path) -> None:
     world = World(faults=faults("503@hotline_rating#1-4", "429=3@hub_rating#1"))
     with site(tmp_path, world).process() as process:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from report_service.domain.answers import Answer
+from report_service.domain.answers import Answer, Outcome
 from report_service.domain.delivery import Delivery, Retry, State
 from report_service.domain.kinds import DeliveryKey
-from report_service.errors import PermissionRefused
-from report_service.ports import Exchanged, Request
+from report_service.domain.outage import FAILURES_IN_A_ROW
+from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused
+from report_service.ports import Ended, Exchanged, Request, Token
 from report_service.services.hear import REFUSALS_IN_A_ROW, Delivered, Hearing
 from report_service.services.means import Means
 from report_service.services.session import Session
@@ -40,6 +41,18 @@ class PacerNotes:
 
 
 @dataclass
+class TokenReader:
+    """Finds a token in an answer of 200 that has one."""
+
+    def read_token(self, answer: Answer, *, at: float) -> Token:
+        if answer.http_status != 200:
+            raise ApiUnavailable
+        if b"token" not in answer.body:
+            raise CredentialsRefused("no token in it")
+        return Token(value="new", refresh_at=at + 60)
+
+
+@dataclass
 class Room:
     """A hearing, and what surrounds it."""
 
@@ -50,7 +63,7 @@ class Room:
 
     def __post_init__(self) -> None:
         means = Means(
-            api=cast("ReportApi", None),
+            api=cast("ReportApi", TokenReader()),
             exchanges=cast("Exchanges", None),
             new_pacer=lambda: cast("Pacer", self.pacer),
             clock=self.clock,
@@ -91,6 +104,47 @@ class Room:
         assert ended.duration_s == took_s
         assert ended.delivery is not None
         return ended.delivery
+
+    def hear_token(self, answer: Answer) -> Ended:
+        now = self.clock.monotonic()
+        request = Request(request_id="r", verb="POST", path="/token", body=b"{}")
+        return self.hearing.hear(Exchanged(request=request, answer=answer, started=now, ended=now), None)
+
+
+def test_a_token_is_taken_told_of_and_not_kept() -> None:
+    room = Room()
+    ended = room.hear_token(Answer(http_status=200, body=b'{"token": "new"}'))
+    assert (ended.outcome, ended.answer, ended.delivery) == (Outcome.ACCEPTED, "", None)
+    assert room.hearing.session.token == Token(value="new", refresh_at=1060.0)
+    [refreshed] = room.events.of("auth.refreshed")
+    assert refreshed["expires_unix"] == int(room.clock.now().timestamp()) + 60
+
+
+def test_a_token_proves_nothing_of_the_api() -> None:
+    room = Room()
+    for _ in range(4):
+        room.hear(Answer(http_status=503))
+    before = (room.hearing.outage, room.hearing.in_vain)
+    room.hear_token(Answer(http_status=200, body=b'{"token": "new"}'))
+    assert (room.hearing.outage, room.hearing.in_vain) == before
+
+
+@pytest.mark.parametrize("http_status", [503, 429, None])
+def test_a_token_that_is_not_given_is_as_bad_as_no_answer(http_status: int | None) -> None:
+    room = Room()
+    for _ in range(FAILURES_IN_A_ROW):
+        assert not room.hearing.outage.down
+        room.hear_token(Answer(http_status=http_status))
+    assert room.hearing.outage.down
+    assert room.hearing.done.halted is None
+
+
+def test_an_acceptance_without_a_token_is_not_readable_and_stops_the_run() -> None:
+    room = Room()
+    ended = room.hear_token(ACCEPTED)
+    assert ended.outcome is Outcome.UNREADABLE
+    assert isinstance(room.hearing.done.halted, CredentialsRefused)
+    assert room.events.of("auth.failed")[0]["http_status"] == 200
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from report_service.adapters.obelis.pacing import EvenPacer
 from report_service.mock_api.faults import Fault
 from report_service.mock_api.latency import constant
+from report_service.services.reconcile import LOOK_BACK_S
 from tests.simulation import Kill, World, site
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
     assert world.mock.stats()["by_status"].get("429") is None  # type: ignore[attr-defined]
     assert most_in_a_minute(world.arrivals()) < LIMIT
     assert most_in_a_minute(world.arrivals()) > LIMIT * 0.85  # the allowed is used
+
+
+def test_a_run_looks_back_as_far_as_its_pacer_remembers() -> None:
+    assert EvenPacer(2000).memory_s <= LOOK_BACK_S
 
 
 def test_a_slowing_is_told_once_and_everything_arrives(tmp_path: Path) -> None:

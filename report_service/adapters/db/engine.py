@@ -28,6 +28,7 @@ class Store:
     def __init__(self, url: str) -> None:
         """Take a SQLAlchemy URL, `sqlite:///...` or `postgresql+psycopg://...`; connect only when asked to."""
         self.engine = _engine(url)
+        self._writing = self.engine.execution_options(writes=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -43,8 +44,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection in a transaction that is durable when the block ends; raise StoreUnavailable."""
-        writing = self.engine.execution_options(writes=True)
-        with translated(self.engine), writing.begin() as connection:
+        with translated(self.engine), self._writing.begin() as connection:
             yield connection
 
     def close(self) -> None:

@@ -36,6 +36,7 @@ class LeaseTable:
         self._endpoint = endpoint
         self._clock = clock
         self._row = leases.c.endpoint == endpoint
+        self._newest = select(leases.c.fence).where(self._row).with_for_update(read=True)
 
     def acquire(self, connection: Connection, holder: str, *, at: float) -> Lease | str:
         """Take the lease if it is free, has ended, or is `holder`'s already; else return its holder's name.
@@ -82,10 +83,7 @@ class LeaseTable:
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
         """Say whether no newer holder is there, and keep it so until the transaction ends."""
-        newest = connection.execute(
-            select(leases.c.fence).where(self._row).with_for_update(read=True)
-        ).scalar_one_or_none()
-        return newest == lease.fence
+        return connection.execute(self._newest).scalar_one_or_none() == lease.fence
 
     def require(self, connection: Connection, lease: Lease) -> None:
         """Raise LeaseLost unless it holds."""

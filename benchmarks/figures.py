@@ -96,4 +96,6 @@ def table(figures: Iterable[Figure]) -> str:
 def _digits(value: float) -> str:
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
+    if abs(value) >= 100:
+        return f"{value:.1f}"
+    return f"{value:.4g}" if abs(value) >= 1 else f"{value:.3g}"

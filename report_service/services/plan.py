@@ -209,7 +209,7 @@ class Planner:
                 self.events.emit("report.drifted", **fields)
             elif after.state is State.INVALID:
                 self.events.emit("report.invalid", **fields, detail=after.detail)
-            elif after.state is State.AWAITING_DATA and (before.row is None or before.state is not after.state):
+            elif after.state is State.AWAITING_DATA:
                 self.events.emit("data.missing", **fields)
             elif after.state in {State.MISSED, State.UNRESOLVED} and before.state is not after.state:
                 self.events.emit("report.missed", **fields, state=after.state.value)

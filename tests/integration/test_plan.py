@@ -103,8 +103,8 @@ def test_a_row_that_changes_after_delivery_drifts_and_is_not_sent(tmp_path: Path
     place.store(hub_rating(rating=1))
     with place.process() as process:
         process.run()
-        place.store(hub_rating(rating=5))
-        for _ in range(2):
+        for rating in (5, 5, 4):
+            place.store(hub_rating(rating=rating))
             result = process.run()
             assert result.complete
             assert result.tally is not None

@@ -12,17 +12,19 @@ FROM ${BASE_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 
-# Wheels only: a platform without one is told so here, rather than by a compiler that is not there.
+# Wheels only: a platform without one is told so here, rather than by a compiler that is not there. Nothing is resolved:
+# the locks are complete, which `pip check` below looks over.
 COPY requirements.lock requirements.build.lock ./
 RUN python -m venv --without-pip /opt/report-service \
- && python -m pip --python /opt/report-service/bin/python install --only-binary :all: --require-hashes -r requirements.lock \
- && python -m pip install --only-binary :all: --require-hashes -r requirements.build.lock
+ && python -m pip --python /opt/report-service/bin/python install --no-deps --only-binary :all: --require-hashes -r requirements.lock \
+ && python -m pip install --no-deps --only-binary :all: --require-hashes -r requirements.build.lock
 
 COPY pyproject.toml README.md ./
 COPY migrations migrations
 COPY report_service report_service
 RUN python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && python -m pip --python /opt/report-service/bin/python install --no-index --no-deps dist/*.whl \
+ && python -m pip --python /opt/report-service/bin/python check \
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/report-service/lib
 
 # --- the image: the base, and the environment made above

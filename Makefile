@@ -1,58 +1,83 @@
 # `make demo` and `make test` each work as the first command on a fresh clone: they make .venv themselves.
 PYTHON ?= python3
-BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := python -m pip --disable-pip-version-check
+# A lock names all that is installed. A resolver would take what was published since, a build would take what no lock names.
+LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format bench events lock clean
+.PHONY: help demo test check format bench events lock wheels clean
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: .venv/.runtime ## deliver one month to the built-in mock and show it
+demo: $(VENV)/.runtime ## deliver one month to the built-in mock and show it
 	@$(BIN)/report-service demo
 
-test: .venv/.dev ## run every test, with coverage
+test: $(VENV)/.dev ## run every test, with coverage
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report= -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report
 
-check: .venv/.dev ## lint, types, import contracts
+check: $(VENV)/.dev ## lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: .venv/.dev ## rewrite the code in the house style
+format: $(VENV)/.dev ## rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.dev ## measure speed and memory, write benchmarks/results/
+bench: $(VENV)/.dev ## measure speed and memory, write benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-events: .venv/.dev ## generate the log contract's schema and table from events.py
+events: $(VENV)/.dev ## generate the log contract's schema and table from events.py
 	$(BIN)/python -m report_service.logs.reference
 
-lock: .venv/.dev ## pin the dependencies anew (needs uv on the PATH)
-	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
-	printf '%s\n' editables hatchling | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header -c tests/requirements.lock - -o requirements.build.lock
+UV := .venv-uv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
+  --no-strip-extras --no-emit-index-url --no-header
+lock: .venv-uv/.made ## pin the dependencies anew, and uv, which does it
+	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
+	$(COMPILE) --upgrade --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
+	printf '%s\n' editables hatchling | $(COMPILE) -c tests/requirements.lock - -o requirements.build.lock
+	echo uv | $(COMPILE) --upgrade - -o requirements.uv.lock
+	$(MAKE) wheels
+
+# The declared Pythons; the platforms of the image, and of those who work on it.
+PYTHONS = $(shell sed -nE 's/.*"Programming Language :: Python :: (3\.[0-9]+)".*/\1/p' pyproject.toml)
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
+wheels: .venv-uv/.made ## prove that the locks have wheels for every Python and platform
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
+	  $(UV) pip install --quiet --dry-run --no-deps --no-build --require-hashes --python .venv-uv/bin/python --target .venv-uv/none \
+	    --python-version $$python --python-platform $$platform -r tests/requirements.lock -r requirements.build.lock || exit 1; \
+	  echo "Python $$python on $$platform: a wheel of everything"; \
+	done; done
 
 clean: ## remove what the targets above made
-	rm -rf .venv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-uv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "report-service needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+	  { echo "report-service needs Python 3.11 to 3.14; name one: make PYTHON=python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 
 # The editable install is built without isolation, so that the locked hatchling is the one that runs.
-.venv/.runtime: requirements.lock requirements.build.lock pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --require-hashes -r requirements.lock -r requirements.build.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+$(VENV)/.runtime: requirements.lock requirements.build.lock pyproject.toml | $(BIN)/python
+	$(BIN)/$(PIP) $(LOCKED) -r requirements.lock -r requirements.build.lock
+	$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/$(PIP) check
 	@touch $@
 
-.venv/.dev: tests/requirements.lock pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --require-hashes -r tests/requirements.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@ .venv/.runtime
+$(VENV)/.dev: tests/requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/$(PIP) $(LOCKED) -r tests/requirements.lock
+	$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/$(PIP) check
+	@touch $@ $(VENV)/.runtime
+
+.venv-uv/.made: requirements.uv.lock
+	$(PYTHON) -m venv --clear .venv-uv
+	.venv-uv/bin/$(PIP) $(LOCKED) -r requirements.uv.lock
+	@touch $@

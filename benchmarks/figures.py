@@ -19,7 +19,7 @@ class Target:
     every: bool = False  # each run must meet it, not only the median
 
     def met(self, values: Sequence[float]) -> bool:
-        """Say whether runs of a measurement, at least one, meet it."""
+        """Return True if runs of a measurement, at least one, meet it."""
         judged = values if self.every else [median(values)]
         return all(value >= self.bound if self.at_least else value <= self.bound for value in judged)
 
@@ -71,7 +71,7 @@ HEADINGS = ("measurement", "target", "median", "spread", "verdict", "note")
 
 
 def all_met(figures: Iterable[Figure]) -> bool:
-    """Say whether every figure with a target was measured and meets it."""
+    """Return True if every figure with a target was measured and meets it."""
     return all(figure.verdict == "met" for figure in figures if figure.target is not None)
 
 

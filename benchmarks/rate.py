@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure, Target, ratios
 from benchmarks.stage import mock_api
-from report_service.settings.model import Obelis
+from report_service.settings.model import ObelisSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ ASYNCIO_AT = (4, 16)
 """Where asyncio is measured beside the threads, which are there because of this."""
 LEAST_RATIO = {"SQLite": 0.8, "PostgreSQL": 0.7}
 MOST_CPU_MS = 2.5
-DEFAULT: int = Obelis.model_fields["max_in_flight"].default
+DEFAULT: int = ObelisSettings.model_fields["max_in_flight"].default
 
 Measured = dict[str, Any]
 

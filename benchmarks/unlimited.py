@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from report_service.ports import Sent
+    from report_service.domain.rate_limiter import RecentRequest
 
 
 class Unlimited:
-    """Fulfils `ports.Pacer`, and lets everything go at once."""
+    """Fulfils `ports.RateLimiter`, and lets everything go at once."""
 
-    def seed(self, sent: Iterable[Sent], *, at: float) -> None:
+    def restore(self, sent: Iterable[RecentRequest], *, at: float) -> None:
         """Count nothing."""
 
     def wait_s(self, at: float) -> float:  # noqa: ARG002 - the port's signature
         """Return 0: now."""
         return 0.0
 
-    def granted(self, request_id: str, at: float) -> None:
+    def acquired(self, request_id: str, at: float) -> None:
         """Count nothing."""
 
-    def ended(self, request_id: str, at: float) -> None:
+    def completed(self, request_id: str, at: float) -> None:
         """Count nothing."""
 
     def throttled(

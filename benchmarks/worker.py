@@ -23,10 +23,10 @@ import httpx
 
 from benchmarks.processes import memory_mb
 from benchmarks.unlimited import Unlimited
-from report_service.adapters.obelis.pacing import EvenPacer
-from report_service.cli.frame import logging_to, service_of
+from report_service.cli.common import logging_to, service_of
 from report_service.domain.delivery import DONE
 from report_service.domain.months import ReportMonth
+from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.ports import Request
 from report_service.settings import load_settings
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from report_service.bootstrap import Service
     from report_service.domain.delivery import Delivery
-    from report_service.ports import Events, Exchanges, Pacer, ReportApi
+    from report_service.ports import Events, RateLimiter, ReportApi, RequestExecutor
     from report_service.settings import Settings
 
 Measured = dict[str, Any]
@@ -87,16 +87,16 @@ def deliver(wishes: Measured) -> Measured:
     laps, log_cpu, pacers, log_cpu_before = Laps(), [0.0], 0, 0.0
     settings = _settings(wishes)
 
-    def new_pacer() -> Pacer:
+    def new_rate_limiter() -> RateLimiter:
         nonlocal pacers, log_cpu_before
         pacers += 1
         if pacers == 1:  # the plan is made; what follows is delivery
             laps.mark()
             log_cpu_before = log_cpu[0]
-        return EvenPacer(settings.obelis.requests_per_minute) if wishes.get("paced") else Unlimited()
+        return GcraRateLimiter(settings.obelis.requests_per_minute) if wishes.get("paced") else Unlimited()
 
     with _logging(settings, wishes, log_cpu) as (logging, events, log):
-        with service_of(settings, logging, events=events, new_pacer=new_pacer) as service:
+        with service_of(settings, logging, events=events, new_rate_limiter=new_rate_limiter) as service:
             month = ReportMonth.previous(service.clock.now())
             laps.marks.clear()
             laps.mark()
@@ -105,8 +105,8 @@ def deliver(wishes: Measured) -> Measured:
             whole_cpu_s = time.process_time()
         log_bytes = log.stat().st_size
     assert result.delivered is not None
-    assert result.tally is not None
-    assert result.tally.expected - result.tally.count(DONE) == wishes.get("left", 0), result
+    assert result.month_counts is not None
+    assert result.month_counts.expected - result.month_counts.count(DONE) == wishes.get("left", 0), result
     plan_s, plan_cpu_s, _ = laps.lap(0)
     wall_s, cpu_s, coordinator_cpu_s = laps.lap(1)
     return {
@@ -137,14 +137,14 @@ def bare(wishes: Measured) -> Measured:
         api = service.reconciler.means.api
         due = _due(service)
         token = _token(api)
-        workers = service.reconciler.means.exchanges
+        workers = service.reconciler.means.executor
         requests = [_request(delivery, token) for delivery in due]
         under_way = 0
         laps.mark()
         for request in requests:
             if under_way == workers.capacity:
                 under_way -= _accepted(workers)
-            workers.start(request, _permitted)
+            workers.submit(request, _permitted)
             under_way += 1
         while under_way:
             under_way -= _accepted(workers)
@@ -235,7 +235,7 @@ def _planned(settings: Settings) -> Iterator[tuple[Service, Laps]]:
     """Yield a service whose month is planned, and how long that took: the first lap."""
     with (
         _logging(settings, {}, [0.0]) as (logging, events, _),
-        service_of(settings, logging, events=events, new_pacer=Unlimited) as service,
+        service_of(settings, logging, events=events, new_rate_limiter=Unlimited) as service,
     ):
         month = ReportMonth.previous(service.clock.now())
         laps = Laps()
@@ -266,9 +266,9 @@ def _permitted() -> None:
     return None
 
 
-def _accepted(workers: Exchanges) -> int:
+def _accepted(workers: RequestExecutor) -> int:
     """Wait for answers, all of them good; return how many there were."""
-    found = workers.finished(60.0)
+    found = workers.completed(60.0)
     for one in found:
         assert one.answer.http_status in {200, 201}, one.answer
     return len(found)

@@ -19,37 +19,37 @@ from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.ledger import SqlLedger
 from report_service.adapters.db.source import SqlSource
-from report_service.adapters.db.standings import durations
+from report_service.adapters.db.status_queries import durations
 from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import HttpReportApi
-from report_service.adapters.obelis.exchanges import ThreadedExchanges
+from report_service.adapters.obelis.executor import ThreadedExecutor
 from report_service.adapters.obelis.in_process import InProcessTransport
-from report_service.adapters.obelis.pacing import EvenPacer
 from report_service.adapters.obelis.transport import Transports, http_transports
 from report_service.adapters.obelis.wire import Wire
-from report_service.domain.delivery import Retry
-from report_service.domain.forms import WAIVERS
+from report_service.domain.delivery import RetryPolicy
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
+from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.domain.routes import Routes
 from report_service.domain.secrecy import secrets_in_url
+from report_service.domain.table_schemas import WAIVERS
 from report_service.domain.timetable import Timetable
 from report_service.mock_api.app import MockObelis
-from report_service.services.changes import Changes
-from report_service.services.health import Vitals
+from report_service.services.delivery.means import Means
+from report_service.services.delivery.session import Session
+from report_service.services.health import WorkerHealth
 from report_service.services.heartbeat import Heartbeat
-from report_service.services.means import Means
-from report_service.services.plan import Planner
+from report_service.services.planner import Planner
 from report_service.services.reconcile import Reconciler
-from report_service.services.session import Session
-from report_service.services.watch import Watch
+from report_service.services.reconcile_loop import ReconcileLoop
+from report_service.services.transitions import TransitionsOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from report_service.domain.answers import Answer
-    from report_service.ports import Clock, Events, Exchanges, Pacer, Pulse, ReportApi, Token
+    from report_service.domain.responses import ApiResponse
+    from report_service.ports import Clock, Events, HealthSnapshot, RateLimiter, ReportApi, RequestExecutor, Token
     from report_service.settings import Settings
 
 
@@ -116,8 +116,8 @@ def build(
     stop: Callable[[], str | None] = never_stop,
     store: Store | None = None,
     mock: MockObelis | None = None,
-    new_pacer: Callable[[], Pacer] | None = None,
-    exchanges: Callable[[ReportApi], Exchanges] | None = None,
+    new_rate_limiter: Callable[[], RateLimiter] | None = None,
+    executor: Callable[[ReportApi], RequestExecutor] | None = None,
     seed: int | None = None,
 ) -> Service:
     """Return the service that the settings describe, on the system's clock and network unless given others.
@@ -136,7 +136,7 @@ def build(
     first = settings.schedule.first_month
     first_month = ReportMonth.parse(first) if first else None
     api = _LearningApi(_api(settings, clock, mock, random_), learn)
-    workers = exchanges(api) if exchanges else ThreadedExchanges(api, capacity=obelis.max_in_flight, clock=clock)
+    workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
 
     def planner(events: Events) -> Planner:
         return Planner(
@@ -145,10 +145,10 @@ def build(
 
     means = Means(
         api=api,
-        exchanges=workers,
-        new_pacer=new_pacer or (lambda: EvenPacer(obelis.requests_per_minute)),
+        executor=workers,
+        new_rate_limiter=new_rate_limiter or (lambda: GcraRateLimiter(obelis.requests_per_minute)),
         clock=clock,
-        retry=Retry(base_s=settings.retry.base_s, cap_s=settings.retry.cap_s),
+        retry=RetryPolicy(base_s=settings.retry.base_s, cap_s=settings.retry.cap_s),
         uniform=random_.random,
         new_id=lambda: str(uuid.UUID(int=random_.getrandbits(128), version=4)),
         redact=redact,
@@ -185,9 +185,9 @@ class Daemon:
     """What the daemon works with."""
 
     service: Service
-    vitals: Vitals
+    worker_health: WorkerHealth
     timetable: Timetable
-    watch: Watch
+    watch: ReconcileLoop
     heartbeat: Heartbeat
 
 
@@ -195,7 +195,7 @@ def build_daemon(
     settings: Settings,
     *,
     events: Events,
-    write: Callable[[Pulse], None],
+    write: Callable[[HealthSnapshot], None],
     clock: Clock | None = None,
     stop: Callable[[], str | None] = never_stop,
     **parts: Any,  # noqa: ANN401 - of `build`
@@ -204,9 +204,9 @@ def build_daemon(
 
     `write` leaves its pulse where `health` finds it.
     """
-    clock, events = clock or SystemClock(), Changes(events)
-    vitals, store = Vitals(clock), Store(settings.store.url.get_secret_value())
-    service = build(settings, events=events, clock=clock, stop=vitals.watching(stop), store=store, **parts)
+    clock, events = clock or SystemClock(), TransitionsOnly(events)
+    worker_health, store = WorkerHealth(clock), Store(settings.store.url.get_secret_value())
+    service = build(settings, events=events, clock=clock, stop=worker_health.watching(stop), store=store, **parts)
     schedule = settings.schedule
     timetable = Timetable(
         zone=ZoneInfo(schedule.timezone),
@@ -217,13 +217,13 @@ def build_daemon(
         owner=settings.obelis.cpo_id,
     )
     sweep = timedelta(minutes=schedule.sweep_minutes)
-    watch = Watch(
+    watch = ReconcileLoop(
         reconciler=service.reconciler,
         ledger=service.ledger,
         timetable=timetable,
         clock=clock,
         events=events,
-        vitals=vitals,
+        worker_health=worker_health,
         prepare=partial(_require_tables, settings, store, events),
         first_month=service.first_month,
         sweep=sweep,
@@ -235,14 +235,16 @@ def build_daemon(
         timetable=timetable,
         clock=clock,
         events=events,
-        vitals=vitals,
+        worker_health=worker_health,
         write=write,
         redact=service.redact,
         instance=service.ledger.instance,
         every_s=schedule.heartbeat_seconds,
         requests_per_minute=settings.obelis.requests_per_minute,
     )
-    return Daemon(service=service, vitals=vitals, timetable=timetable, watch=watch, heartbeat=heartbeat)
+    return Daemon(
+        service=service, worker_health=worker_health, timetable=timetable, watch=watch, heartbeat=heartbeat
+    )
 
 
 def open_intake(store: Store, settings: Settings | None = None, *, at: datetime | None = None) -> SqlIntake:
@@ -288,7 +290,7 @@ class _LearningApi:
         self.exchange = api.exchange
         self.close = api.close
 
-    def read_token(self, answer: Answer, *, at: float) -> Token:
+    def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         """Return the token that an answer brings."""
         token = self._api.read_token(answer, at=at)
         self._learn(token.value)

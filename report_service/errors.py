@@ -73,31 +73,31 @@ class WindowClosed(WindowError):
     """The month is no longer the previous month: its window has closed."""
 
 
-class Stopped(ReportServiceError):
+class RunHalted(ReportServiceError):
     """The run cannot go on; what is left stays due."""
 
 
-class CredentialsRefused(Stopped):
+class CredentialsRefused(RunHalted):
     """The API does not accept the credentials."""
 
 
-class PermissionRefused(Stopped):
+class PermissionRefused(RunHalted):
     """The API refuses permission for everything that is sent."""
 
 
-class ApiUnavailable(Stopped):
+class ApiUnavailable(RunHalted):
     """The API gave no usable answer."""
 
 
-class LeaseHeld(Stopped):
+class LeaseHeld(RunHalted):
     """Another process delivers to this endpoint."""
 
 
-class LeaseLost(Stopped):
+class LeaseLost(RunHalted):
     """This process no longer holds the right to deliver."""
 
 
-class StoreUnavailable(Stopped):
+class StoreUnavailable(RunHalted):
     """The database cannot be reached."""
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from report_service.ports import Clock, Events
-    from report_service.services.health import Vitals
+    from report_service.services.health import WorkerHealth
 
 LOOK_S = 15.0
 """Between two looks. The lease of a dead process ends after 60 s: another one has it within 75."""
@@ -71,12 +71,12 @@ class Alarms:
         look_s: float = LOOK_S,
         clock: Clock,
         events: Events,
-        vitals: Vitals,
+        worker_health: WorkerHealth,
     ) -> None:
         """Take what to do, and when; nothing rings before `run`."""
         self._clock = clock
         self._events = events
-        self._vitals = vitals
+        self._vitals = worker_health
         self._at_work = {"worker": threading.Lock(), "heart": threading.Lock()}
         self._ended = False
         self._scheduler = BackgroundScheduler(

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from report_service.domain.faults import Fault, shown
-from report_service.domain.forms import FORMS
+from report_service.domain.field_errors import FieldError, shown
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from report_service.domain.faults import Faults
-    from report_service.domain.forms import Form
+    from report_service.domain.field_errors import FieldErrors
+    from report_service.domain.table_schemas import TableSchema
 
-_NAMES = tuple(f"{name}.csv" for name in FORMS)
+_NAMES = tuple(f"{name}.csv" for name in TABLE_SCHEMAS)
 _PROGRESS_BYTES = 65536
 
 
@@ -30,7 +30,7 @@ class CsvFile:
     """One file: UTF-8 with or without a byte order mark, `;` or `,` between cells, a header in any order."""
 
     path: Path
-    form: Form
+    schema: TableSchema
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class CsvFile:
         except OSError:
             return 0
 
-    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | Faults]]:
+    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's first line (from 1) and its cells by column, or why it is no row.
 
         Lines with nothing in them are passed over. Raise BadInput for a file that cannot be read, is not UTF-8,
@@ -90,7 +90,7 @@ class CsvFile:
     def _columns(self, header: list[str], line: int) -> list[str]:
         """Return the header's names; raise BadInput with all that is wrong with them."""
         names = [cell.strip().lower() for cell in header]
-        known = list(self.form.columns)
+        known = list(self.schema.columns)
         wrong = [f"unknown column {shown(name)!r}{_nearest(name, known)}" for name in names if name not in known]
         wrong += [f"column {name} is missing" for name in known if name not in names]
         wrong += [f"column {name} is there twice" for name in known if names.count(name) > 1]
@@ -113,14 +113,14 @@ def csv_files(paths: Iterable[Path]) -> tuple[list[CsvFile], list[Path]]:
     for path in paths:
         candidates = _entries(path) if path.is_dir() else [path]
         for candidate in candidates:
-            if form := _form_of(candidate):
-                found.setdefault(candidate.resolve(), CsvFile(candidate, form))
+            if schema := _form_of(candidate):
+                found.setdefault(candidate.resolve(), CsvFile(candidate, schema))
             elif candidate is path:
                 _refuse(path)
             else:
                 ignored.append(candidate)
-    tables = list(FORMS)
-    return sorted(found.values(), key=lambda file: tables.index(file.form.name)), ignored
+    tables = list(TABLE_SCHEMAS)
+    return sorted(found.values(), key=lambda file: tables.index(file.schema.name)), ignored
 
 
 @contextmanager
@@ -133,8 +133,8 @@ def _translated(path: Path) -> Iterator[None]:
         ) from exc
 
 
-def _form_of(path: Path) -> Form | None:
-    return FORMS.get(path.stem) if path.suffix.lower() == ".csv" else None
+def _form_of(path: Path) -> TableSchema | None:
+    return TABLE_SCHEMAS.get(path.stem) if path.suffix.lower() == ".csv" else None
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -161,11 +161,11 @@ def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
     return next(((number, line) for number, line in enumerate(lines) if line.strip()), (0, ""))
 
 
-def _row(cells: list[str], columns: list[str], separator: str) -> dict[str, object] | Faults:
+def _row(cells: list[str], columns: list[str], separator: str) -> dict[str, object] | FieldErrors:
     if len(cells) == len(columns):
         return dict(zip(columns, cells, strict=True))
     rule = f"must be {len(columns)}, as in the header; a value with {separator!r} in it goes in double quotes"
-    return (Fault("cells", len(cells), rule),)
+    return (FieldError("cells", len(cells), rule),)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

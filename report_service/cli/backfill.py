@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.frame import StopSign, is_terminal, logging_to, service_of, settings_of
+from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, service_of, settings_of
 from report_service.cli.run import remarks
 from report_service.errors import BadInput
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from report_service.bootstrap import Service
-    from report_service.ports import Tally
+    from report_service.ports import MonthCounts
     from report_service.services.backfill import Backfill, Backfilled, MonthPlan
 
 
@@ -48,7 +48,7 @@ def backfill(
     from report_service.domain.months import ReportMonth
     from report_service.services.backfill import Backfill
 
-    settings, stop = settings_of(ctx), StopSign()
+    settings, stop = settings_of(ctx), ShutdownSignal()
     progress = ProgressEvents(sys.stdout) if is_terminal() else None
     with (
         logging_to(sys.stderr, settings, least="warning" if progress else None) as logging,
@@ -79,7 +79,7 @@ def backfill(
 def _show(plans: Sequence[MonthPlan], output: Path) -> None:
     from rich.table import Table
 
-    from report_service.cli.show import console_on
+    from report_service.cli.render import console_on
     from report_service.services.backfill import Fate
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -132,26 +132,26 @@ def _tell(done: Backfilled, service: Service, output: Path) -> None:
     """Say what came of a month, and write its package."""
     from report_service.domain.delivery import DONE
 
-    tally = done.result.tally
-    if tally is None:
+    month_counts = done.result.month_counts
+    if month_counts is None:
         return
-    print(f"\n{done.month}: {tally.count(DONE):,} of {tally.expected:,} reports are in.")
+    print(f"\n{done.month}: {month_counts.count(DONE):,} of {month_counts.expected:,} reports are in.")
     for line in remarks(done.result, took_s=service.clock.monotonic() - done.result.started):
         print(f"  {line}")
     if done.undelivered:
-        files = _hand_over(done, tally, service.settings.obelis.cpo_id, output)
+        files = _hand_over(done, month_counts, service.settings.obelis.cpo_id, output)
         print(f"  {len(done.undelivered):,} can only be handed in by other means. To send to the authority:")
         print("\n".join(f"    {path}" for path in files))
-    elif not tally.complete:
+    elif not month_counts.complete:
         print(f"  What is outstanding, and why: report-service status --month {done.month}")
 
 
-def _hand_over(done: Backfilled, tally: Tally, cpo_id: str, output: Path) -> list[Path]:
+def _hand_over(done: Backfilled, month_counts: MonthCounts, cpo_id: str, output: Path) -> list[Path]:
     """Write a month's package, and return its files; raise BadInput."""
     from report_service.services.handover import bodies_file, summary
 
     email, bodies = (output / f"handover-{done.month}.{ending}" for ending in ("txt", "jsonl"))
-    texts = {email: summary(done.month, tally, done.undelivered, cpo_id=cpo_id, bodies_name=bodies.name)}
+    texts = {email: summary(done.month, month_counts, done.undelivered, cpo_id=cpo_id, bodies_name=bodies.name)}
     if lines := bodies_file(done.undelivered):
         texts[bodies] = lines
     try:

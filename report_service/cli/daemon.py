@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from report_service.cli.frame import StopSign, logging_to, settings_of
+from report_service.cli.common import ShutdownSignal, logging_to, settings_of
 from report_service.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def daemon(ctx: typer.Context) -> int:
     how it stands in the log, one JSON event a line on standard output. Ends with SIGTERM or SIGINT. The settings
     are read at start only.
     """
-    sign = StopSign()
+    sign = ShutdownSignal()
     with sign.listening(), _hangups():
         settings = _settings(ctx)
         with logging_to(sys.stdout, settings) as logging:
@@ -64,11 +64,11 @@ def _refuse(events: Events, why: UsageError) -> None:
     events.emit("config.invalid", detail=why.message, hint=why.hint)
 
 
-def _serve(settings: Settings, logging: Logging, sign: StopSign) -> int:
-    from report_service.adapters.pulse_file import PulseFile
+def _serve(settings: Settings, logging: Logging, sign: ShutdownSignal) -> int:
+    from report_service.adapters.health_file import HealthFile
     from report_service.bootstrap import build_daemon
 
-    pulse = PulseFile(settings.health_file)
+    pulse = HealthFile(settings.health_file)
     made = build_daemon(
         settings,
         events=logging.events,
@@ -88,7 +88,7 @@ def _serve(settings: Settings, logging: Logging, sign: StopSign) -> int:
     return 0
 
 
-def _run(made: Daemon, events: Events, sign: StopSign) -> bool:
+def _run(made: Daemon, events: Events, sign: ShutdownSignal) -> bool:
     from report_service.scheduler import Alarms
 
     service, settings = made.service, made.service.settings
@@ -102,13 +102,13 @@ def _run(made: Daemon, events: Events, sign: StopSign) -> bool:
     )
     made.watch.ready()
     alarms = Alarms(
-        look=made.watch.look,
+        look=made.watch.tick,
         beat=made.heartbeat.beat,
         next_instant=made.timetable.next_instant,
         beat_s=settings.schedule.heartbeat_seconds,
         clock=service.clock,
         events=service.events,
-        vitals=made.vitals,
+        worker_health=made.worker_health,
     )
     return alarms.run(sign, grace_s=settings.run.grace_s)
 

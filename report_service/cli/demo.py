@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.frame import StopSign, logging_to, service_of
+from report_service.cli.common import ShutdownSignal, logging_to, service_of
 from report_service.cli.run import conclude
 
 if TYPE_CHECKING:
-    from report_service.domain.forms import Form
     from report_service.domain.months import ReportMonth
+    from report_service.domain.table_schemas import TableSchema
 
 
 def demo(
@@ -32,14 +32,14 @@ def demo(
     from report_service.adapters.clock import SystemClock
     from report_service.bootstrap import open_intake
     from report_service.cli.progress import ProgressEvents
-    from report_service.domain.forms import FORMS
     from report_service.domain.months import ReportMonth
+    from report_service.domain.table_schemas import TABLE_SCHEMAS
     from report_service.mock_api.app import MockObelis
-    from report_service.mock_api.inventory import Inventory
+    from report_service.mock_api.known_hubs import KnownHubs
     from report_service.mock_api.latency import parse_latency
     from report_service.settings import load_settings
 
-    clock, stop = SystemClock(), StopSign()
+    clock, stop = SystemClock(), ShutdownSignal()
     month = ReportMonth.previous(clock.now())
     with tempfile.TemporaryDirectory() as scratch:
         place = folder or Path(scratch)
@@ -53,7 +53,7 @@ def demo(
         mock = MockObelis(
             clock=clock,
             latency=parse_latency("lognormal:80ms,250ms"),
-            inventory=Inventory(visible_after_s={unknown_hub: 900.0}),
+            inventory=KnownHubs(visible_after_s={unknown_hub: 900.0}),
             seed=1,
         )
         print(f"A made-up operator with {hubs} charging hubs reports {month} to the built-in mock of the API.\n")
@@ -62,7 +62,7 @@ def demo(
             with service_of(settings, logging, events=progress, stop=stop, mock=mock) as service:
                 intake = open_intake(service.store)
                 for name, rows in tables.items():
-                    intake.upsert(FORMS[name], [_stored(FORMS[name], row) for row in rows])
+                    intake.upsert(TABLE_SCHEMAS[name], [_stored(TABLE_SCHEMAS[name], row) for row in rows])
                 with progress.showing(service.ledger):
                     result = service.reconciler.reconcile(month, trigger="run", patience_s=3)
                 code = conclude(service, result, json=False)
@@ -85,8 +85,8 @@ def believable(month: ReportMonth, hubs: int) -> tuple[dict[str, list[dict[str, 
     return tables, str(tables["hubs"][-1]["hub_id"])
 
 
-def _stored(form: Form, row: dict[str, object]) -> dict[str, object]:
+def _stored(schema: TableSchema, row: dict[str, object]) -> dict[str, object]:
     """Return a row as the table takes it."""
-    values = form.read(row)
+    values = schema.read(row)
     assert isinstance(values, dict), values
     return values

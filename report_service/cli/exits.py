@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from report_service.errors import ReportServiceError, SourceUnavailable, Stopped, UsageError, WindowError
+from report_service.errors import ReportServiceError, RunHalted, SourceUnavailable, UsageError, WindowError
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -17,7 +17,7 @@ def code_of(error: ReportServiceError) -> int:
         return 2
     if isinstance(error, WindowError):
         return 3
-    return 4 if isinstance(error, Stopped | SourceUnavailable) else 1
+    return 4 if isinstance(error, RunHalted | SourceUnavailable) else 1
 
 
 def explain(error: ReportServiceError, stream: TextIO | None = None) -> None:

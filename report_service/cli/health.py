@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from report_service.cli.frame import settings_of
+from report_service.cli.common import settings_of
 from report_service.errors import ReportServiceError
 
 
@@ -15,14 +15,14 @@ def health(ctx: typer.Context) -> int:
     last run go to its end, does everything go on? Asks nobody, so that it costs next to nothing.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.adapters.pulse_file import read_pulse
-    from report_service.services.health import ailment
+    from report_service.adapters.health_file import read_health_file
+    from report_service.services.health import diagnose
 
     try:
-        pulse = read_pulse(settings_of(ctx).health_file)
+        pulse = read_health_file(settings_of(ctx).health_file)
     except ReportServiceError as exc:
         print(" ".join(exc.message.split()))
         return 1
-    why = ailment(pulse, at=SystemClock().monotonic())
+    why = diagnose(pulse, at=SystemClock().monotonic())
     print(" ".join((why or f"well: {pulse.instance}").split()))
     return 1 if why else 0

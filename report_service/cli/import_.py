@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.frame import is_terminal, logging_to, settings_of
+from report_service.cli.common import is_terminal, logging_to, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,6 +14,7 @@ import typer
 import report_service
 from report_service.cli.backfill import backfill
 from report_service.cli.daemon import daemon
+from report_service.cli.db import db
 from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
 from report_service.cli.health import health
@@ -21,7 +22,6 @@ from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
 from report_service.cli.run import run
 from report_service.cli.status import status
-from report_service.cli.store import db
 from report_service.cli.streams import unbreakable
 from report_service.cli.waive import waive
 from report_service.errors import ReportServiceError, UsageError

@@ -11,7 +11,7 @@ import typer
 from report_service.domain.kinds import Kind
 from report_service.errors import BadInput
 from report_service.mock_api.answers import Dialect
-from report_service.mock_api.inventory import Inventory, read_points
+from report_service.mock_api.known_hubs import KnownHubs, read_points
 from report_service.mock_api.latency import Latency, parse_latency, recorded
 
 
@@ -72,7 +72,7 @@ def mock_api(
     """
     from report_service.adapters.clock import SystemClock
     from report_service.mock_api.app import MockObelis, routes_of
-    from report_service.mock_api.faults import Fault
+    from report_service.mock_api.injected_faults import InjectedFault
     from report_service.mock_api.server import serve
 
     clock = SystemClock()
@@ -92,7 +92,7 @@ def mock_api(
             requests_per_second=limit_per_second,
             retry_after_s=retry_after,
             latency=_recorded(latency_from) if latency_from else parse_latency(latency),
-            faults=[Fault.parse(text) for text in fault or []],
+            faults=[InjectedFault.parse(text) for text in fault or []],
             seed=seed,
             log=files.enter_context(_open(log)).write if log else None,
         )
@@ -114,14 +114,14 @@ def _paths(pairs: list[str]) -> dict[Kind, str]:
     return paths
 
 
-def _inventory(folder: Path | None, hidden: list[str]) -> Inventory:
+def _inventory(folder: Path | None, hidden: list[str]) -> KnownHubs:
     visible_after_s = {}
     for pair in hidden:
         hub_id, _, seconds = pair.rpartition("=")
         if not hub_id or not seconds.isdecimal():
             raise BadInput(f"--hidden {pair!r} is not HUB_ID=SECONDS", hint="Write it as <hub_id>=900.")
         visible_after_s[hub_id.lower()] = float(seconds)
-    return Inventory(points=read_points(folder) if folder else None, visible_after_s=visible_after_s)
+    return KnownHubs(points=read_points(folder) if folder else None, visible_after_s=visible_after_s)
 
 
 def _recorded(ledger_url: str) -> Latency:

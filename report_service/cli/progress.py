@@ -77,8 +77,8 @@ class ProgressEvents:
 
     def _count(self, event: str, fields: dict[str, object]) -> None:
         if not self._counts and self._ledger is not None:
-            tally = self._ledger.tally(ReportMonth.parse(self._month))
-            due = tally.count(SENDABLE | {State.IN_FLIGHT})
+            month_counts = self._ledger.month_counts(ReportMonth.parse(self._month))
+            due = month_counts.count(SENDABLE | {State.IN_FLIGHT})
             self._describe(f"delivering {self._month}", total=due + 1)  # what is told now is recorded already
         word = SETTLING.get(event, "put off")
         self._counts[word] = self._counts.get(word, 0) + 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.frame import StopSign, is_terminal, logging_to, month_of, service_of, settings_of
+from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, month_of, service_of, settings_of
 
 if TYPE_CHECKING:
     from report_service.bootstrap import Service
@@ -41,7 +41,7 @@ def run(
     """
     from report_service.cli.progress import ProgressEvents
 
-    settings, stop = settings_of(ctx), StopSign()
+    settings, stop = settings_of(ctx), ShutdownSignal()
     progress = ProgressEvents(sys.stdout) if is_terminal() and not json else None
     stream, least = (sys.stderr, "warning") if progress else (sys.stderr if json else sys.stdout, None)
     with (
@@ -61,10 +61,10 @@ def run(
 def conclude(service: Service, result: RunResult, *, json: bool) -> int:
     """Show what a run came to, and return its exit code."""
     from report_service.cli.exits import code_of, explain
-    from report_service.cli.show import console_on, month_view
+    from report_service.cli.render import console_on, month_view
     from report_service.services.status import status_of
 
-    if result.tally is not None:
+    if result.month_counts is not None:
         obelis = service.settings.obelis
         found = status_of(
             service.ledger,
@@ -83,9 +83,9 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
     if result.error is not None:
         explain(result.error)
         return code_of(result.error)
-    assert result.tally is not None
+    assert result.month_counts is not None
     assert result.plan is not None
-    return 0 if result.complete and not result.tally.drifted and not result.plan.problem_count else 3
+    return 0 if result.complete and not result.month_counts.drifted and not result.plan.problem_count else 3
 
 
 def remarks(result: RunResult, *, took_s: float) -> list[str]:

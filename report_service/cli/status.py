@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from report_service.cli.frame import ledger_of, logging_to, month_of, settings_of
+from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
 
 
 def status(
@@ -18,7 +18,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Show what is due for a month, what was delivered, and what is outstanding and why."""
-    from report_service.cli.show import console_on, month_view
+    from report_service.cli.render import console_on, month_view
     from report_service.services.status import status_of
 
     settings = settings_of(ctx)
@@ -34,4 +34,4 @@ def status(
         print(json_.dumps(found.as_json(), indent=2))
     else:
         console_on(sys.stdout).print(month_view(found, everything=everything))
-    return 0 if found.tally.complete and not found.tally.drifted else 3
+    return 0 if found.month_counts.complete and not found.month_counts.drifted else 3

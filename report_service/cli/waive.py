@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from report_service.cli.frame import logging_to, service_of, settings_of
+from report_service.cli.common import logging_to, service_of, settings_of
 
 
 def waive(

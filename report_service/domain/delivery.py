@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from report_service.domain.answers import Outcome, Verdict, echo_differences
+from report_service.domain.responses import Classification, Outcome, echo_differences
 from report_service.errors import IllegalTransition
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Evidence(StrEnum):
     INFERRED = "inferred"  # a 409 after an attempt of ours whose end is unknown
 
 
-class Step(StrEnum):
+class Trigger(StrEnum):
     """What can happen to a report."""
 
     ROW_VALID = "row_valid"  # the source has a row that can be sent, unchanged since it was refused, if it was
@@ -69,42 +69,42 @@ class Step(StrEnum):
     CLOSED = "closed"  # the window is over
 
 
-_ROWS = (Step.ROW_VALID, Step.ROW_CHANGED, Step.ROW_INVALID, Step.ROW_MISSING)
+_ROWS = (Trigger.ROW_VALID, Trigger.ROW_CHANGED, Trigger.ROW_INVALID, Trigger.ROW_MISSING)
 _PLANNED = dict(zip(_ROWS, (State.PENDING, State.PENDING, State.INVALID, State.AWAITING_DATA), strict=True))
-_ENDED = {Step.WAIVED: State.WAIVED, Step.CLOSED: State.MISSED}
+_ENDED = {Trigger.WAIVED: State.WAIVED, Trigger.CLOSED: State.MISSED}
 
-_NEXT: dict[State, dict[Step, State]] = {
+_NEXT: dict[State, dict[Trigger, State]] = {
     State.AWAITING_DATA: _PLANNED | _ENDED,
     State.INVALID: _PLANNED | _ENDED,
-    State.PENDING: _PLANNED | _ENDED | {Step.SENT: State.IN_FLIGHT, Step.RETRIED: State.PENDING},
+    State.PENDING: _PLANNED | _ENDED | {Trigger.SENT: State.IN_FLIGHT, Trigger.RETRIED: State.PENDING},
     State.IN_FLIGHT: dict.fromkeys(_ROWS, State.IN_FLIGHT)
     | {
-        Step.ACCEPTED: State.ACCEPTED,
-        Step.CONFLICT: State.ALREADY_REPORTED,
-        Step.REJECTED: State.REJECTED,
-        Step.DEFERRED: State.RETRYING,
-        Step.CLOSED: State.UNRESOLVED,
+        Trigger.ACCEPTED: State.ACCEPTED,
+        Trigger.CONFLICT: State.ALREADY_REPORTED,
+        Trigger.REJECTED: State.REJECTED,
+        Trigger.DEFERRED: State.RETRYING,
+        Trigger.CLOSED: State.UNRESOLVED,
     },
     State.RETRYING: _PLANNED
     | _ENDED
-    | {Step.ROW_VALID: State.RETRYING, Step.SENT: State.IN_FLIGHT, Step.RETRIED: State.RETRYING},
-    State.REJECTED: _PLANNED | _ENDED | {Step.ROW_VALID: State.REJECTED, Step.RETRIED: State.PENDING},
-    State.ACCEPTED: dict.fromkeys((*_ROWS, Step.CLOSED), State.ACCEPTED),
-    State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Step.CLOSED), State.ALREADY_REPORTED),
-    State.WAIVED: dict.fromkeys((*_ROWS, Step.CLOSED, Step.WAIVED), State.WAIVED)
-    | {Step.UNWAIVED: State.AWAITING_DATA},
+    | {Trigger.ROW_VALID: State.RETRYING, Trigger.SENT: State.IN_FLIGHT, Trigger.RETRIED: State.RETRYING},
+    State.REJECTED: _PLANNED | _ENDED | {Trigger.ROW_VALID: State.REJECTED, Trigger.RETRIED: State.PENDING},
+    State.ACCEPTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ACCEPTED),
+    State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ALREADY_REPORTED),
+    State.WAIVED: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.WAIVED), State.WAIVED)
+    | {Trigger.UNWAIVED: State.AWAITING_DATA},
     State.MISSED: _PLANNED | _ENDED,
-    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING) | {Step.CLOSED: State.UNRESOLVED},
+    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING) | {Trigger.CLOSED: State.UNRESOLVED},
 }
 
-_NEXT_UNSETTLED: dict[State, dict[Step, State]] = {
-    State.IN_FLIGHT: {Step.CONFLICT: State.ACCEPTED},
-    State.RETRYING: dict.fromkeys(_ROWS, State.RETRYING) | {Step.CLOSED: State.UNRESOLVED},
+_NEXT_IN_DOUBT: dict[State, dict[Trigger, State]] = {
+    State.IN_FLIGHT: {Trigger.CONFLICT: State.ACCEPTED},
+    State.RETRYING: dict.fromkeys(_ROWS, State.RETRYING) | {Trigger.CLOSED: State.UNRESOLVED},
 }
 """What is otherwise while an earlier attempt has an unknown end: the same bytes stay on their way."""
 
 
-def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
+def next_state(state: State, trigger: Trigger, *, in_doubt: bool = False) -> State:
     """Return the state after a step; raise IllegalTransition for a step that the state does not allow.
 
     |from          |valid   |changed |invalid |missing|sent  |accepted|conflict|rejected|deferred|
@@ -113,9 +113,9 @@ def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
     |invalid       |pending |pending |invalid |awaits |      |        |        |        |        |
     |pending       |pending |pending |invalid |awaits |flight|        |        |        |        |
     |in_flight     |=       |=       |=       |=      |      |accepted|already |rejected|retrying|
-    |... unsettled |=       |=       |=       |=      |      |accepted|accepted|rejected|retrying|
+    |... in_doubt |=       |=       |=       |=      |      |accepted|accepted|rejected|retrying|
     |retrying      |=       |pending |invalid |awaits |flight|        |        |        |        |
-    |... unsettled |=       |=       |=       |=      |flight|        |        |        |        |
+    |... in_doubt |=       |=       |=       |=      |flight|        |        |        |        |
     |rejected      |=       |pending |invalid |awaits |      |        |        |        |        |
     |accepted      |=       |=       |=       |=      |      |        |        |        |        |
     |already_report|=       |=       |=       |=      |      |        |        |        |        |
@@ -124,16 +124,16 @@ def advance(state: State, step: Step, *, unsettled: bool = False) -> State:
     |unresolved    |retrying|retrying|retrying|retry  |      |        |        |        |        |
 
     The columns are steps: what the source's row is (`valid`: as it was when refused), an intent, an outcome;
-    `=` leaves the state, nothing forbids the step; `... unsettled` is the state above with an earlier attempt of
+    `=` leaves the state, nothing forbids the step; `... in_doubt` is the state above with an earlier attempt of
     unknown end. The last two rows are for a clock that ran ahead and was put right: plan sees the window open.
     When the window closes: what is done stays, an attempt with an unknown end makes `unresolved`, the rest
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
     (`awaiting_data`), and puts back what is pending, retrying or rejected.
     """
-    usual = _NEXT[state].get(step)
-    found = _NEXT_UNSETTLED.get(state, {}).get(step, usual) if unsettled else usual
-    if found is None or (unsettled and step is Step.WAIVED):
-        raise IllegalTransition(f"a report that is {state} cannot be {step}")
+    usual = _NEXT[state].get(trigger)
+    found = _NEXT_IN_DOUBT.get(state, {}).get(trigger, usual) if in_doubt else usual
+    if found is None or (in_doubt and trigger is Trigger.WAIVED):
+        raise IllegalTransition(f"a report that is {state} cannot be {trigger}")
     return found
 
 
@@ -147,14 +147,14 @@ class Delivery:
     path: str  # where on the API the report is created
     payload_sha256: str  # of the bytes to send, or sent
     body: bytes
-    unsettled: bool = False  # an attempt has an unknown end
+    in_doubt: bool = False  # an attempt has an unknown end
     outdated: bool = False  # the source says something else by now
     attempts: int = 0
-    streak: int = 0  # tries in a row that were put off for the same sort of reason
+    consecutive_failures: int = 0  # tries in a row that were put off for the same sort of reason
     last_outcome: Outcome | None = None
     evidence: Evidence | None = None
     drift: bool = False  # accepted, and not what the source says, or not what OBELIS says that it stored
-    altered: bool = False  # OBELIS stored something else than was sent
+    echo_differs: bool = False  # OBELIS stored something else than was sent
     obelis_id: str | None = None
     http_status: int | None = None
     detail: str = ""
@@ -162,7 +162,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class RetryPolicy:
     """How long to wait before a report is tried again."""
 
     base_s: float = 2
@@ -171,13 +171,13 @@ class Retry:
     def delay_s(
         self,
         outcome: Outcome,
-        streak: int,
+        consecutive_failures: int,
         *,
         remaining_s: float,
         retry_after_s: float | None,
         uniform: Callable[[], float],
     ) -> float:
-        """Return the seconds until the next try, after `streak` >= 1 tries in a row ended so.
+        """Return the seconds until the next try, after `consecutive_failures` >= 1 tries in a row ended so.
 
         Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with
         full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is longer. With
@@ -185,9 +185,9 @@ class Retry:
         to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
         """
         if outcome.refusal:
-            delay = REFUSAL_DELAYS_S[min(streak, len(REFUSAL_DELAYS_S)) - 1]
+            delay = REFUSAL_DELAYS_S[min(consecutive_failures, len(REFUSAL_DELAYS_S)) - 1]
         else:
-            delay = uniform() * min(self.cap_s, self.base_s * 2.0 ** min(streak - 1, 60))
+            delay = uniform() * min(self.cap_s, self.base_s * 2.0 ** min(consecutive_failures - 1, 60))
         delay = min(delay, max(remaining_s / 4, self.base_s))
         if retry_after_s is not None and retry_after_s > delay:
             delay = retry_after_s if retry_after_s < remaining_s else max(remaining_s / 2, delay)
@@ -199,22 +199,22 @@ REFUSAL_DELAYS_S = (300.0, 900.0, 1800.0, 86400.0)
 
 
 def is_stuck(delivery: Delivery) -> bool:
-    """Say whether a refused report has used up the quick tries of its first hour: it needs a person."""
+    """Return True if a refused report has used up the quick tries of its first hour: it needs a person."""
     return (
         delivery.last_outcome is not None
         and delivery.last_outcome.refusal
-        and delivery.streak >= len(REFUSAL_DELAYS_S)
+        and delivery.consecutive_failures >= len(REFUSAL_DELAYS_S)
     )
 
 
-def conclude(
+def apply_outcome(
     delivery: Delivery,
-    verdict: Verdict,
+    verdict: Classification,
     *,
     http_status: int | None,
     at: datetime,
     last_send: datetime,
-    retry: Retry,
+    retry: RetryPolicy,
     retry_after_s: float | None,
     uniform: Callable[[], float],
 ) -> Delivery:
@@ -229,17 +229,19 @@ def conclude(
         last_outcome=outcome,
         http_status=http_status,
         detail=verdict.detail,
-        streak=0,
+        consecutive_failures=0,
         next_attempt_at=None,
     )
-    if outcome.settles:
+    if outcome.is_conclusive:
         return _settled(tried, verdict)
     before = delivery.last_outcome
-    streak = delivery.streak + 1 if before is not None and before.refusal == outcome.refusal else 1
-    unsettled = delivery.unsettled or outcome.unknown_end
+    consecutive_failures = (
+        delivery.consecutive_failures + 1 if before is not None and before.refusal == outcome.refusal else 1
+    )
+    in_doubt = delivery.in_doubt or outcome.is_ambiguous
     delay = retry.delay_s(
         outcome,
-        streak,
+        consecutive_failures,
         remaining_s=(last_send - at).total_seconds(),
         retry_after_s=retry_after_s,
         uniform=uniform,
@@ -248,24 +250,24 @@ def conclude(
         delay = 0.0
     return replace(
         tried,
-        state=advance(delivery.state, Step.DEFERRED, unsettled=unsettled),
-        unsettled=unsettled,
-        streak=streak,
+        state=next_state(delivery.state, Trigger.DEFERRED, in_doubt=in_doubt),
+        in_doubt=in_doubt,
+        consecutive_failures=consecutive_failures,
         next_attempt_at=at + timedelta(seconds=delay),
     )
 
 
 _SETTLING = {
-    Outcome.ACCEPTED: Step.ACCEPTED,
-    Outcome.CONFLICT: Step.CONFLICT,
-    Outcome.REJECTED: Step.REJECTED,
+    Outcome.ACCEPTED: Trigger.ACCEPTED,
+    Outcome.CONFLICT: Trigger.CONFLICT,
+    Outcome.REJECTED: Trigger.REJECTED,
 }
 
 
-def _settled(tried: Delivery, verdict: Verdict) -> Delivery:
+def _settled(tried: Delivery, verdict: Classification) -> Delivery:
     """Return the delivery after an answer that ends all doubt; an acceptance says on what grounds it is one."""
-    state = advance(tried.state, _SETTLING[verdict.outcome], unsettled=tried.unsettled)
-    settled = replace(tried, state=state, unsettled=False)
+    state = next_state(tried.state, _SETTLING[verdict.outcome], in_doubt=tried.in_doubt)
+    settled = replace(tried, state=state, in_doubt=False)
     if state is not State.ACCEPTED:
         return settled
     differs = echo_differences(tried.body, verdict.echo or {})
@@ -273,7 +275,7 @@ def _settled(tried: Delivery, verdict: Verdict) -> Delivery:
         settled,
         evidence=Evidence.CONFIRMED if verdict.outcome is Outcome.ACCEPTED else Evidence.INFERRED,
         obelis_id=verdict.obelis_id,
-        altered=bool(differs),
+        echo_differs=bool(differs),
         drift=bool(differs) or tried.outdated,
         detail="the API stored otherwise: " + "; ".join(differs) if differs else "",
     )

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from report_service.domain import columns, forms
-from report_service.domain.faults import Fault, Reading, RowFault, is_absent, shown
+from report_service.domain import parsers, table_schemas
+from report_service.domain.field_errors import FieldError, RowError, RowReader, is_absent, shown
 from report_service.domain.kinds import DeliveryKey, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from report_service.domain.forms import Form
     from report_service.domain.months import ReportMonth
+    from report_service.domain.table_schemas import TableSchema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Period:
     last: date | None
 
     def touches(self, month: ReportMonth) -> bool:
-        """Say whether any day of the month lies within: then a report is due for it."""
+        """Return True if any day of the month lies within: then a report is due for it."""
         return (self.first is None or self.first <= month.last_day) and (
             self.last is None or self.last >= month.first_day
         )
@@ -78,17 +78,17 @@ class Inventory:
     hubs: Mapping[str, Hub]
     points: Mapping[str, Point]
     provider_groups: Mapping[str, ProviderGroup]
-    faults: tuple[RowFault, ...]
+    faults: tuple[RowError, ...]
 
     @classmethod
     def read(cls, month: ReportMonth, *, hubs: Rows, points: Rows, provider_groups: Rows) -> Inventory:
         """Read the three tables' raw rows."""
-        faults: list[RowFault] = []
+        faults: list[RowError] = []
         found = cls(
             month=month,
-            hubs=_read(forms.HUBS, hubs, _hub, month, faults),
-            points=_read(forms.POINTS, points, _point, month, faults),
-            provider_groups=_read(forms.PROVIDER_GROUPS, provider_groups, _provider_group, month, faults),
+            hubs=_read(table_schemas.HUBS, hubs, _hub, month, faults),
+            points=_read(table_schemas.POINTS, points, _point, month, faults),
+            provider_groups=_read(table_schemas.PROVIDER_GROUPS, provider_groups, _provider_group, month, faults),
             faults=(),
         )
         return replace(found, faults=(*faults, *found._homeless_points()))
@@ -121,7 +121,7 @@ class Inventory:
     ) -> tuple[str, ...]:
         return tuple(sorted(key for key, entry in entries.items() if entry.operation.touches(self.month)))
 
-    def _homeless_points(self) -> Iterator[RowFault]:
+    def _homeless_points(self) -> Iterator[RowError]:
         """Yield a fault for each point that is due while its hub is not: its report stays due."""
         for point_id in self.subjects(Kind.POINT_RATING):
             point = self.points[point_id]
@@ -132,62 +132,62 @@ class Inventory:
                 continue
             rule = f"this hub is not in operation in {self.month}" if hub else "no such hub in the table `hubs`"
             row = f"point_id {point_id}" + (f" ({point.evse_id})" if point.evse_id else "")
-            yield RowFault(forms.POINTS.name, row, Fault("hub_id", point.hub_id, rule))
+            yield RowError(table_schemas.POINTS.name, row, FieldError("hub_id", point.hub_id, rule))
 
 
 def _read(
-    form: Form,
+    schema: TableSchema,
     rows: Rows,
-    make: Callable[[str, Reading], Subject],
+    make: Callable[[str, RowReader], Subject],
     month: ReportMonth,
-    faults: list[RowFault],
+    faults: list[RowError],
 ) -> dict[str, Subject]:
     """Return the rows by their key; of several with one key, one that is due for the month."""
-    (key,) = form.key
+    (key,) = schema.key
     found: dict[str, Subject] = {}
     for number, row in enumerate(rows, start=1):
-        reading = Reading(row)
-        subject = reading.required(key, form.columns[key])
+        reader = RowReader(row)
+        subject = reader.required(key, schema.columns[key])
         if isinstance(subject, str):
-            entry = make(subject, reading)
+            entry = make(subject, reader)
             known = found.get(subject)
-            if known and form is not forms.PROVIDER_GROUPS:  # which may be valid in several periods
-                reading.refuse(key, "must be there once: it is in several rows")
+            if known and schema is not table_schemas.PROVIDER_GROUPS:  # which may be valid in several periods
+                reader.refuse(key, "must be there once: it is in several rows")
             if not (known and known.operation.touches(month)):
                 found[subject] = entry
         place = f"row {number}" if is_absent(row.get(key)) else f"{key} {shown(row[key])}"
-        faults.extend(RowFault(form.name, place, fault) for fault in reading.faults)
+        faults.extend(RowError(schema.name, place, fault) for fault in reader.faults)
     return found
 
 
-def _hub(hub_id: str, reading: Reading) -> Hub:
+def _hub(hub_id: str, reader: RowReader) -> Hub:
     return Hub(
         hub_id=hub_id,
-        name=reading.optional("name", columns.text),
-        operation=_period(reading, "commissioned_on", "decommissioned_on"),
+        name=reader.optional("name", parsers.text),
+        operation=_period(reader, "commissioned_on", "decommissioned_on"),
     )
 
 
-def _point(point_id: str, reading: Reading) -> Point:
+def _point(point_id: str, reader: RowReader) -> Point:
     return Point(
         point_id=point_id,
-        hub_id=reading.required("hub_id", columns.uuid),
-        evse_id=reading.optional("evse_id", columns.evse_id),
-        operation=_period(reading, "commissioned_on", "decommissioned_on"),
+        hub_id=reader.required("hub_id", parsers.uuid),
+        evse_id=reader.optional("evse_id", parsers.evse_id),
+        operation=_period(reader, "commissioned_on", "decommissioned_on"),
     )
 
 
-def _provider_group(provider_group: str, reading: Reading) -> ProviderGroup:
-    operation = _period(reading, "valid_from", "valid_to", open_start=True)
+def _provider_group(provider_group: str, reader: RowReader) -> ProviderGroup:
+    operation = _period(reader, "valid_from", "valid_to", open_start=True)
     return ProviderGroup(provider_group=provider_group, operation=operation)
 
 
-def _period(reading: Reading, first: str, last: str, *, open_start: bool = False) -> Period:
-    known = len(reading.faults)
+def _period(reader: RowReader, first: str, last: str, *, open_start: bool = False) -> Period:
+    known = len(reader.faults)
     period = Period(
-        first=(reading.optional if open_start else reading.required)(first, columns.day),
-        last=reading.optional(last, columns.day),
+        first=(reader.optional if open_start else reader.required)(first, parsers.day),
+        last=reader.optional(last, parsers.day),
     )
     if period.first and period.last and period.last < period.first:
-        reading.refuse(last, f"must not be before {first} ({period.first})")
-    return period if len(reading.faults) == known else ALWAYS
+        reader.refuse(last, f"must not be before {first} ({period.first})")
+    return period if len(reader.faults) == known else ALWAYS

@@ -116,12 +116,12 @@ class SubmissionWindow:
         return self.closes - self.guard
 
     def is_open(self, at: datetime, *, skew_s: float = 0.0) -> bool:
-        """Say whether a report may go out at `at`, by our clock and by it corrected by `skew_s` seconds."""
+        """Return True if a report may go out at `at`, by our clock and by it corrected by `skew_s` seconds."""
         corrected = at + timedelta(seconds=skew_s)
         return self.first_send <= min(at, corrected) and max(at, corrected) < self.last_send
 
     def has_closed(self, at: datetime, *, skew_s: float = 0.0) -> bool:
-        """Say whether the window is over, by our clock and by it corrected: nothing can be sent any more."""
+        """Return True if the window is over, by our clock and by it corrected: nothing can be sent any more."""
         return min(at, at + timedelta(seconds=skew_s)) >= self.closes
 
     def require_open(self, at: datetime, *, skew_s: float = 0.0) -> None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from report_service.domain import columns
-from report_service.domain.faults import MUST_BE_GIVEN, Fault, Faults, Reading
-from report_service.domain.forms import SUBJECTS
+from report_service.domain import parsers
+from report_service.domain.field_errors import MUST_BE_GIVEN, FieldError, FieldErrors, RowReader
 from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.table_schemas import SUBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
-    from report_service.domain.columns import AdditionalCost, ContractualBasis
     from report_service.domain.months import ReportMonth
+    from report_service.domain.parsers import AdditionalCost, ContractualBasis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,54 +87,54 @@ class PointRating:
 Report = HotlineRating | NondiscriminatoryAccess | HubRating | AdHocTariff | PointRating
 
 
-def subject_of(kind: Kind, row: Mapping[str, object]) -> str | Fault:
+def subject_of(kind: Kind, row: Mapping[str, object]) -> str | FieldError:
     """Return what a row is about, as delivery keys have it (the hotline: ""), or the fault that hides it."""
     if kind is Kind.HOTLINE_RATING:
         return ""
-    reading = Reading(row)
+    reader = RowReader(row)
     column, parse = SUBJECTS[kind]
-    subject = reading.required(column, parse)
-    return reading.faults[0] if reading.faults else subject
+    subject = reader.required(column, parse)
+    return reader.faults[0] if reader.faults else subject
 
 
 def read_report(
     kind: Kind, month: ReportMonth, row: Mapping[str, object], *, hub_id: str | None
-) -> Report | Faults:
+) -> Report | FieldErrors:
     """Return the report that a row of raw values makes, or every reason why it makes none.
 
     `hub_id` is the hub of a point (`Inventory.hub_of`), None if the inventory names none; other kinds ignore it.
     """
-    reading = Reading(row)
-    if reading.required("month", columns.month) != month and not reading.faults:
-        reading.refuse("month", f"must be {month}, the month that was asked for")
-    report = _READERS[kind](reading, month, hub_id)
-    return tuple(reading.faults) or report
+    reader = RowReader(row)
+    if reader.required("month", parsers.month) != month and not reader.faults:
+        reader.refuse("month", f"must be {month}, the month that was asked for")
+    report = _READERS[kind](reader, month, hub_id)
+    return tuple(reader.faults) or report
 
 
-def _hotline_rating(reading: Reading, month: ReportMonth, _hub_id: str | None) -> HotlineRating:
+def _hotline_rating(reader: RowReader, month: ReportMonth, _hub_id: str | None) -> HotlineRating:
     kind = Kind.HOTLINE_RATING
-    calls = reading.required("hotline_calls", columns.whole)
-    silent = calls == 0 and any(map(reading.lacks, ("fcr_rate", "asa_seconds", "rating")))
+    calls = reader.required("hotline_calls", parsers.whole)
+    silent = calls == 0 and any(map(reader.lacks, ("fcr_rate", "asa_seconds", "rating")))
     if silent:
-        reading.refuse("hotline_calls", f"without calls there is nothing to rate; {_way_out(month, kind)}")
+        reader.refuse("hotline_calls", f"without calls there is nothing to rate; {_way_out(month, kind)}")
     missing = "" if silent else MUST_BE_GIVEN
     return HotlineRating(
         month=month,
         hotline_calls=calls,
-        fcr_rate=reading.required("fcr_rate", columns.rate, missing=missing),
-        asa_seconds=reading.required("asa_seconds", columns.seconds, missing=missing),
-        rating=reading.required(
-            "rating", columns.rating, missing=missing and f"{missing}; {_way_out(month, kind)}"
+        fcr_rate=reader.required("fcr_rate", parsers.rate, missing=missing),
+        asa_seconds=reader.required("asa_seconds", parsers.seconds, missing=missing),
+        rating=reader.required(
+            "rating", parsers.rating, missing=missing and f"{missing}; {_way_out(month, kind)}"
         ),
     )
 
 
 def _nondiscriminatory_access(
-    reading: Reading, month: ReportMonth, _hub_id: str | None
+    reader: RowReader, month: ReportMonth, _hub_id: str | None
 ) -> NondiscriminatoryAccess:
-    provider_group = reading.required("provider_group", columns.provider_group)
-    cost, additional_costs = _costs(reading)
-    valid_from, valid_to = _validity(reading)
+    provider_group = reader.required("provider_group", parsers.provider_group)
+    cost, additional_costs = _costs(reader)
+    valid_from, valid_to = _validity(reader)
     return NondiscriminatoryAccess(
         month=month,
         provider_group=provider_group,
@@ -142,20 +142,20 @@ def _nondiscriminatory_access(
         additional_costs=additional_costs,
         valid_from=valid_from,
         valid_to=valid_to,
-        contractual_basis=reading.required("contractual_basis", columns.contractual_basis),
-        reasoning_different_costs=reading.optional("reasoning_different_costs", columns.text),
+        contractual_basis=reader.required("contractual_basis", parsers.contractual_basis),
+        reasoning_different_costs=reader.optional("reasoning_different_costs", parsers.text),
     )
 
 
-def _hub_rating(reading: Reading, month: ReportMonth, _hub_id: str | None) -> HubRating:
-    hub_id = reading.required("hub_id", columns.uuid)
-    return HubRating(month=month, hub_id=hub_id, rating=_rating(reading, month, Kind.HUB_RATING, hub_id))
+def _hub_rating(reader: RowReader, month: ReportMonth, _hub_id: str | None) -> HubRating:
+    hub_id = reader.required("hub_id", parsers.uuid)
+    return HubRating(month=month, hub_id=hub_id, rating=_rating(reader, month, Kind.HUB_RATING, hub_id))
 
 
-def _ad_hoc_tariff(reading: Reading, month: ReportMonth, _hub_id: str | None) -> AdHocTariff:
-    hub_id = reading.required("hub_id", columns.uuid)
-    cost, additional_costs = _costs(reading)
-    valid_from, valid_to = _validity(reading)
+def _ad_hoc_tariff(reader: RowReader, month: ReportMonth, _hub_id: str | None) -> AdHocTariff:
+    hub_id = reader.required("hub_id", parsers.uuid)
+    cost, additional_costs = _costs(reader)
+    valid_from, valid_to = _validity(reader)
     return AdHocTariff(
         month=month,
         hub_id=hub_id,
@@ -166,20 +166,20 @@ def _ad_hoc_tariff(reading: Reading, month: ReportMonth, _hub_id: str | None) ->
     )
 
 
-def _point_rating(reading: Reading, month: ReportMonth, hub_id: str | None) -> PointRating:
-    point_id = reading.required("point_id", columns.uuid)
+def _point_rating(reader: RowReader, month: ReportMonth, hub_id: str | None) -> PointRating:
+    point_id = reader.required("point_id", parsers.uuid)
     if hub_id is None:
-        reading.refuse("hub_id", "the inventory names no hub for this point, and the report's path needs it")
+        reader.refuse("hub_id", "the inventory names no hub for this point, and the report's path needs it")
     return PointRating(
         month=month,
         hub_id=hub_id or "",
         point_id=point_id,
-        rating=_rating(reading, month, Kind.POINT_RATING, point_id),
-        total_complaints=reading.required("total_complaints", columns.whole),
+        rating=_rating(reader, month, Kind.POINT_RATING, point_id),
+        total_complaints=reader.required("total_complaints", parsers.whole),
     )
 
 
-_READERS: Mapping[Kind, Callable[[Reading, ReportMonth, str | None], Report]] = {
+_READERS: Mapping[Kind, Callable[[RowReader, ReportMonth, str | None], Report]] = {
     Kind.HOTLINE_RATING: _hotline_rating,
     Kind.NONDISCRIMINATORY_ACCESS: _nondiscriminatory_access,
     Kind.HUB_RATING: _hub_rating,
@@ -188,9 +188,9 @@ _READERS: Mapping[Kind, Callable[[Reading, ReportMonth, str | None], Report]] = 
 }
 
 
-def _rating(reading: Reading, month: ReportMonth, kind: Kind, subject: str) -> Decimal:
-    missing = f"{MUST_BE_GIVEN}; {_way_out(month, kind, subject)}" if reading.lacks("rating") else ""
-    return reading.required("rating", columns.rating, missing=missing)
+def _rating(reader: RowReader, month: ReportMonth, kind: Kind, subject: str) -> Decimal:
+    missing = f"{MUST_BE_GIVEN}; {_way_out(month, kind, subject)}" if reader.lacks("rating") else ""
+    return reader.required("rating", parsers.rating, missing=missing)
 
 
 def _way_out(month: ReportMonth, kind: Kind, subject: str = "") -> str:
@@ -198,15 +198,15 @@ def _way_out(month: ReportMonth, kind: Kind, subject: str = "") -> str:
     return f"if there is nothing to report, declare it: report-service waive {key} --reason ..."
 
 
-def _costs(reading: Reading) -> tuple[int, tuple[AdditionalCost, ...]]:
-    cost = reading.required("cost_ct_per_kwh", columns.money_ct)
-    return cost, reading.optional("additional_costs", columns.additional_costs) or ()
+def _costs(reader: RowReader) -> tuple[int, tuple[AdditionalCost, ...]]:
+    cost = reader.required("cost_ct_per_kwh", parsers.money_ct)
+    return cost, reader.optional("additional_costs", parsers.additional_costs) or ()
 
 
-def _validity(reading: Reading) -> tuple[datetime, datetime]:
-    known = len(reading.faults)
-    valid_from = reading.required("valid_from", columns.instant)
-    valid_to = reading.required("valid_to", columns.instant)
-    if len(reading.faults) == known and valid_from >= valid_to:
-        reading.refuse("valid_to", f"must be after valid_from ({valid_from:%Y-%m-%dT%H:%M:%SZ})")
+def _validity(reader: RowReader) -> tuple[datetime, datetime]:
+    known = len(reader.faults)
+    valid_from = reader.required("valid_from", parsers.instant)
+    valid_to = reader.required("valid_to", parsers.instant)
+    if len(reader.faults) == known and valid_from >= valid_to:
+        reader.refuse("valid_to", f"must be after valid_from ({valid_from:%Y-%m-%dT%H:%M:%SZ})")
     return valid_from, valid_to

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import structlog
 
 from report_service.events import Level
-from report_service.logs.pipeline import LEVELS, Form, writer
+from report_service.logs.pipeline import LEVELS, TableSchema, writer
 from report_service.logs.redaction import Redactor
 from report_service.logs.sink import LogEvents, Say, traceback_of
 
@@ -41,7 +41,7 @@ class Logging:
 
 def configure_logging(
     *,
-    form: Form,
+    form: TableSchema,
     level: Level,
     stream: TextIO,
     now: Callable[[], datetime],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from report_service.logs.redaction import Redactor
     from report_service.logs.sink import Say
 
-Form: TypeAlias = Literal["json", "text"]
+TableSchema: TypeAlias = Literal["json", "text"]
 
 LEVELS = MappingProxyType({level: logging.getLevelNamesMapping()[level.upper()] for level in Level})
 CUT = "[...]"
@@ -36,7 +36,9 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
-def writer(*, form: Form, level: Level, stream: TextIO, now: Callable[[], datetime], redactor: Redactor) -> Say:
+def writer(
+    *, form: TableSchema, level: Level, stream: TextIO, now: Callable[[], datetime], redactor: Redactor
+) -> Say:
     """Return what writes lines of `level` and above to `stream`."""
     logger = structlog.wrap_logger(
         _Lines(stream),
@@ -94,7 +96,7 @@ class _Clean:
         return said
 
 
-def _renderers(form: Form, stream: TextIO) -> tuple[Processor, ...]:
+def _renderers(form: TableSchema, stream: TextIO) -> tuple[Processor, ...]:
     if form == "json":
         return (lambda _, __, said: _encode(said),)
     console = structlog.dev.ConsoleRenderer(

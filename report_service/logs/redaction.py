@@ -61,7 +61,7 @@ class Redactor:
                 self._forms = (*forms_of(self._learnt), *self._known)
 
     def finds(self, text: str) -> bool:
-        """Say whether `text` may hold a secret; False is certain."""
+        """Return True if `text` may hold a secret; False is certain."""
         return _any(self._forms, text) or _any(_MARKS, text.lower())
 
     def __call__(self, text: str) -> str:

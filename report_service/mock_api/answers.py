@@ -37,7 +37,7 @@ class Dialect(StrEnum):
     V0_9 = "0.9"  # OpenAPI 0.9's: `status_code`, and failures as HTTP 200
 
 
-class Ruling(StrEnum):
+class Decision(StrEnum):
     """What the mock decided about a request, whatever form it says it in."""
 
     TOKEN = "token"  # noqa: S105 -- a name, not a secret
@@ -69,39 +69,39 @@ class MockAnswer:
 class Reply:
     """A ruling and what it is about, before it is put in either form."""
 
-    ruling: Ruling
+    ruling: Decision
     text: str = "Request was processed successfully"
     data: Mapping[str, object] | None = None
     violations: Sequence[Violation] = ()
 
 
-_GUIDE: dict[Ruling, int] = {
-    Ruling.CREATED: 200,
-    Ruling.CORRECTED: 200,
-    Ruling.INVALID: 400,
-    Ruling.UNKNOWN: 404,
-    Ruling.DUPLICATE: 409,
-    Ruling.UNAUTHORIZED: 401,
-    Ruling.NO_ROUTE: 404,
-    Ruling.NOT_ALLOWED: 405,
-    Ruling.LIMITED: 429,
+_GUIDE: dict[Decision, int] = {
+    Decision.CREATED: 200,
+    Decision.CORRECTED: 200,
+    Decision.INVALID: 400,
+    Decision.UNKNOWN: 404,
+    Decision.DUPLICATE: 409,
+    Decision.UNAUTHORIZED: 401,
+    Decision.NO_ROUTE: 404,
+    Decision.NOT_ALLOWED: 405,
+    Decision.LIMITED: 429,
 }
-_V0_9: dict[Ruling, tuple[int, int]] = {
-    Ruling.CREATED: (201, 1000),
-    Ruling.CORRECTED: (200, 1000),
-    Ruling.INVALID: (200, 2001),
-    Ruling.UNKNOWN: (200, 2003),
-    Ruling.DUPLICATE: (200, 2900),
-    Ruling.UNAUTHORIZED: (401, 2000),
-    Ruling.NO_ROUTE: (404, 2000),
-    Ruling.NOT_ALLOWED: (405, 2000),
-    Ruling.LIMITED: (429, 2000),
+_V0_9: dict[Decision, tuple[int, int]] = {
+    Decision.CREATED: (201, 1000),
+    Decision.CORRECTED: (200, 1000),
+    Decision.INVALID: (200, 2001),
+    Decision.UNKNOWN: (200, 2003),
+    Decision.DUPLICATE: (200, 2900),
+    Decision.UNAUTHORIZED: (401, 2000),
+    Decision.NO_ROUTE: (404, 2000),
+    Decision.NOT_ALLOWED: (405, 2000),
+    Decision.LIMITED: (429, 2000),
 }
 
 
 def render(reply: Reply, dialect: Dialect, at: datetime) -> MockAnswer:
     """Put a reply in a dialect's form, stamped with `at` (UTC)."""
-    if reply.ruling is Ruling.TOKEN:
+    if reply.ruling is Decision.TOKEN:
         return json_answer(200, reply.data or {})
     text = "; ".join([reply.text, *(f"{found.field} {found.message}" for found in reply.violations)])
     if dialect is Dialect.GUIDE:

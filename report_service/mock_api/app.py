@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING
 from report_service.domain.months import BERLIN
 from report_service.domain.routes import GUIDE_CORRECTION, GUIDE_PATHS, GUIDE_PREFIX, Routes
 from report_service.errors import BadInput
-from report_service.mock_api.answers import Dialect, MockAnswer, Reply, Ruling, json_answer, render
-from report_service.mock_api.faults import TOKEN, Fault, Faults
-from report_service.mock_api.inventory import Inventory
+from report_service.mock_api.answers import Decision, Dialect, MockAnswer, Reply, json_answer, render
+from report_service.mock_api.injected_faults import TOKEN, FaultInjector, InjectedFault
+from report_service.mock_api.known_hubs import KnownHubs
 from report_service.mock_api.latency import Latency, constant
-from report_service.mock_api.register import Register, Submission
+from report_service.mock_api.report_store import ReportStore, Submission
 from report_service.mock_api.rules import parse_object
 from report_service.mock_api.tokens import Tokens
 from report_service.mock_api.traffic import Traffic
@@ -83,7 +83,7 @@ class MockObelis:
         token_path: str = TOKEN_PATH,
         credentials: Mapping[str, str] | None = None,
         token_lifetime_s: float = 3600,
-        inventory: Inventory | None = None,
+        inventory: KnownHubs | None = None,
         zone: ZoneInfo = BERLIN,
         any_month: bool = False,
         skew_s: float = 0.0,
@@ -91,7 +91,7 @@ class MockObelis:
         requests_per_second: int | None = None,
         retry_after_s: float | None = None,
         latency: Latency | None = None,
-        faults: Iterable[Fault] = (),
+        faults: Iterable[InjectedFault] = (),
         seed: int | None = None,
         log: Callable[[str], object] | None = None,
     ) -> None:
@@ -113,9 +113,11 @@ class MockObelis:
         self._latency = latency or constant(0)
         self._log = log
         self._tokens = Tokens(credentials=credentials or {}, lifetime_s=token_lifetime_s, random=ids)
-        self._faults = Faults(faults, chance)
+        self._faults = FaultInjector(faults, chance)
         self._traffic = Traffic(per_minute=requests_per_minute, per_second=requests_per_second)
-        self._register = Register(inventory=inventory or Inventory(), zone=zone, any_month=any_month, random=ids)
+        self._register = ReportStore(
+            inventory=inventory or KnownHubs(), zone=zone, any_month=any_month, random=ids
+        )
         self._started = clock.monotonic()
         self._lock = threading.Lock()
 
@@ -130,7 +132,7 @@ class MockObelis:
         with self._lock:
             return {**self._traffic.stats(), "reports": len(self._register)}
 
-    def set_faults(self, faults: Iterable[Fault]) -> None:
+    def set_faults(self, faults: Iterable[InjectedFault]) -> None:
         """Put these faults in place of those in force."""
         with self._lock:
             self._faults.set(faults)
@@ -174,16 +176,16 @@ class MockObelis:
             submission=submission,
         )
 
-    def _rule(self, call: _Call) -> tuple[Ruling, MockAnswer]:
+    def _rule(self, call: _Call) -> tuple[Decision, MockAnswer]:
         """Return what is decided, and what the client gets to see: a fault may make it something else."""
         if not self._traffic.arrive(call.arrived):
-            limited = self._render(Reply(ruling=Ruling.LIMITED, text="Too many requests"), call)
+            limited = self._render(Reply(ruling=Decision.LIMITED, text="Too many requests"), call)
             extra = {} if self._retry_after_s is None else {"Retry-After": f"{self._retry_after_s:g}"}
-            return Ruling.LIMITED, replace(limited, headers={**limited.headers, **extra})
+            return Decision.LIMITED, replace(limited, headers={**limited.headers, **extra})
         subject = call.submission.subject if call.submission else ""
         fault = self._faults.strike(call.target, subject)
         if fault and not fault.done:
-            ruling, answer = Ruling.FAULT, MockAnswer(http_status=0)
+            ruling, answer = Decision.FAULT, MockAnswer(http_status=0)
         else:
             reply = self._decide(call)
             ruling, answer = reply.ruling, self._render(reply, call)
@@ -199,22 +201,22 @@ class MockObelis:
         if call.target == TOKEN:
             return self._token(call)
         if not self._tokens.valid(call.headers.get("authorization", ""), call.now):
-            return Reply(ruling=Ruling.UNAUTHORIZED, text="Unauthorized")
+            return Reply(ruling=Decision.UNAUTHORIZED, text="Unauthorized")
         if call.submission is None:
             every = [*self._routes.create.values(), *self._routes.correct.values()]
             known = any(Routes.match(template, call.path) is not None for template in every)
-            return Reply(ruling=Ruling.NOT_ALLOWED if known else Ruling.NO_ROUTE, text="No such operation")
+            return Reply(ruling=Decision.NOT_ALLOWED if known else Decision.NO_ROUTE, text="No such operation")
         if not call.headers.get("content-type", "").startswith("application/json"):
-            return Reply(ruling=Ruling.INVALID, text="Content-Type must be application/json")
+            return Reply(ruling=Decision.INVALID, text="Content-Type must be application/json")
         return self._register.decide(call.submission, now=call.now, running_s=call.arrived - self._started)
 
     def _token(self, call: _Call) -> Reply:
         if call.method != "POST":
-            return Reply(ruling=Ruling.NOT_ALLOWED, text="No such operation")
+            return Reply(ruling=Decision.NOT_ALLOWED, text="No such operation")
         token = self._tokens.issue(parse_object(call.body) or {}, call.now)
         if token is None:
-            return Reply(ruling=Ruling.UNAUTHORIZED, text="Unauthorized")
-        return Reply(ruling=Ruling.TOKEN, data=token)
+            return Reply(ruling=Decision.UNAUTHORIZED, text="Unauthorized")
+        return Reply(ruling=Decision.TOKEN, data=token)
 
     def _control(self, method: str, path: str, body: bytes) -> MockAnswer:
         """Answer those who test against the mock: see the module."""
@@ -225,7 +227,7 @@ class MockObelis:
                 case "GET", "/_mock/reports":
                     return json_answer(200, {str(key): json.loads(body) for key, body in self.reports.items()})
                 case "POST", "/_mock/faults":
-                    self.set_faults([Fault.parse(text) for text in json.loads(body)])
+                    self.set_faults([InjectedFault.parse(text) for text in json.loads(body)])
                 case "POST", "/_mock/clock":
                     self.set_skew(float(json.loads(body)["skew_s"]))
                 case _:
@@ -235,7 +237,7 @@ class MockObelis:
         return json_answer(200, {})
 
 
-def _line(call: _Call, ruling: Ruling, status: int | None) -> str:
+def _line(call: _Call, ruling: Decision, status: int | None) -> str:
     """Return a request's line in the log; `http_status` is null when the connection was dropped."""
     key = call.submission.key if call.submission else None
     entry = {

@@ -40,7 +40,7 @@ class Tokens:
         return {"token": token, "expires_in": int(self._lifetime_s), "token_type": "Bearer"}
 
     def valid(self, authorization: str, now: datetime) -> bool:
-        """Say whether an Authorization header holds a token of ours that has not expired."""
+        """Return True if an Authorization header holds a token of ours that has not expired."""
         scheme, _, token = authorization.partition(" ")
         return scheme.lower() == "bearer" and self._expiries.get(token, 0.0) > now.timestamp()
 

@@ -1,42 +1,49 @@
 """What the services need from outside, as protocols, and the values that pass through them."""
 
-from report_service.ports.api import Exchanged, Exchanges, Pacer, Permit, ReportApi, Request, Sent, Token
+from report_service.ports.api import (
+    CompletedRequest,
+    RateLimiter,
+    ReportApi,
+    Request,
+    RequestExecutor,
+    SendCheck,
+    Token,
+)
 from report_service.ports.figures import Intake, Renderer, ReportSource, TableFile
 from report_service.ports.ledger import (
-    Ended,
-    Intent,
+    AttemptResult,
+    AttemptStart,
+    DeliveryStatus,
     Lease,
     Ledger,
+    MonthCounts,
     RunRecord,
-    Standing,
-    Tally,
     Undelivered,
     Waiver,
 )
-from report_service.ports.process import Clock, Events, Pulse
+from report_service.ports.process import Clock, Events, HealthSnapshot
 
 __all__ = [
+    "AttemptResult",
+    "AttemptStart",
     "Clock",
-    "Ended",
+    "CompletedRequest",
+    "DeliveryStatus",
     "Events",
-    "Exchanged",
-    "Exchanges",
+    "HealthSnapshot",
     "Intake",
-    "Intent",
     "Lease",
     "Ledger",
-    "Pacer",
-    "Permit",
-    "Pulse",
+    "MonthCounts",
+    "RateLimiter",
     "Renderer",
     "ReportApi",
     "ReportSource",
     "Request",
+    "RequestExecutor",
     "RunRecord",
-    "Sent",
-    "Standing",
+    "SendCheck",
     "TableFile",
-    "Tally",
     "Token",
     "Undelivered",
     "Waiver",

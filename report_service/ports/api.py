@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from report_service.domain.answers import Answer
+    from report_service.domain.rate_limiter import RecentRequest
+    from report_service.domain.responses import ApiResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +33,16 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchanged:
+class CompletedRequest:
     """A request and what came of it."""
 
     request: Request
-    answer: Answer
+    answer: ApiResponse
     started: float  # monotonic seconds
     ended: float
 
 
-Permit = Callable[[], str | None]
+SendCheck = Callable[[], str | None]
 """Asked at the moment a request goes out: None, or why it must not (law 1, the lease)."""
 
 
@@ -51,13 +52,13 @@ class ReportApi(Protocol):
     def token_request(self, request_id: str) -> Request:
         """Return the request for a new token."""
 
-    def read_token(self, answer: Answer, *, at: float) -> Token:
+    def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         """Return the token that an answer brings (`at`: monotonic).
 
         Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
         """
 
-    def exchange(self, request: Request, permit: Permit) -> Answer:
+    def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         """Send, and return what came back; never raises for what the network does.
 
         `permit` is asked last of all; if it gives a reason, nothing is sent and the answer says so
@@ -65,35 +66,35 @@ class ReportApi(Protocol):
         """
 
 
-class Exchanges(Protocol):
+class RequestExecutor(Protocol):
     """Requests under way: workers that only exchange bytes, and are told nothing else."""
 
     capacity: int
     """How many may be under way at once."""
 
-    def start(self, request: Request, permit: Permit) -> None:
+    def submit(self, request: Request, send_check: SendCheck) -> None:
         """Let a free worker exchange the request."""
 
-    def finished(self, timeout_s: float) -> Sequence[Exchanged]:
+    def completed(self, timeout_s: float) -> Sequence[CompletedRequest]:
         """Return what has ended; wait up to `timeout_s` seconds for the first one if nothing has."""
 
     def close(self) -> None:
         """Abandon what is under way; its end stays unknown."""
 
 
-class Pacer(Protocol):
+class RateLimiter(Protocol):
     """Law 5: when the next request may go out. All times are monotonic seconds."""
 
-    def seed(self, sent: Iterable[Sent], *, at: float) -> None:
+    def restore(self, sent: Iterable[RecentRequest], *, at: float) -> None:
         """Count requests of the last minute that this process did not send, or not in this run."""
 
     def wait_s(self, at: float) -> float:
         """Return the seconds until a request may go out; 0: now."""
 
-    def granted(self, request_id: str, at: float) -> None:
+    def acquired(self, request_id: str, at: float) -> None:
         """Count a request as going out now."""
 
-    def ended(self, request_id: str, at: float) -> None:
+    def completed(self, request_id: str, at: float) -> None:
         """Note that its answer, or its failure, is in: it cannot arrive any later than this."""
 
     def throttled(self, at: float, *, started: float, retry_after_s: float | None) -> float | None:
@@ -104,12 +105,3 @@ class Pacer(Protocol):
 
     def rate_per_minute(self, at: float) -> float:
         """Return the pace as it is now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A request that went out before, by its age in seconds."""
-
-    started_ago_s: float
-    ended_ago_s: float | None  # None: its end is unknown
-    throttled: bool = False  # it was answered 429

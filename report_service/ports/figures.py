@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from report_service.domain.faults import Faults
-    from report_service.domain.forms import Form
+    from report_service.domain.field_errors import FieldErrors
     from report_service.domain.inventory import Inventory
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.planning import Rendered
+    from report_service.domain.planning import Payload
     from report_service.domain.reports import Report
+    from report_service.domain.table_schemas import TableSchema
 
 
 class ReportSource(Protocol):
@@ -29,10 +29,10 @@ class ReportSource(Protocol):
 class Renderer(Protocol):
     """Reports as the API takes them: the same figures always make the same bytes."""
 
-    def create(self, report: Report) -> Rendered:
+    def create(self, report: Report) -> Payload:
         """Return what creates a report (POST)."""
 
-    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Rendered:
+    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Payload:
         """Return what makes an accepted report say what a create body says (PUT).
 
         `path` is the one that created it, `obelis_id` what the API answered then. Raise ConfigurationError
@@ -44,14 +44,14 @@ class TableFile(Protocol):
     """A file with rows for one table."""
 
     @property
-    def form(self) -> Form:
+    def schema(self) -> TableSchema:
         """Return the form of that table."""
 
     @property
     def name(self) -> str:
         """Return the file's name, as a person gave it."""
 
-    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | Faults]]:
+    def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's first line (from 1) and raw values, or why it is no row.
 
         Call `progress` with the bytes read since the last call. Raise BadInput for a file that is no table.
@@ -61,7 +61,7 @@ class TableFile(Protocol):
 class Intake(Protocol):
     """The canonical tables, to be filled."""
 
-    def upsert(self, form: Form, rows: Iterable[Mapping[str, object]]) -> None:
+    def upsert(self, schema: TableSchema, rows: Iterable[Mapping[str, object]]) -> None:
         """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
 
         When `rows` raises, nothing is stored.

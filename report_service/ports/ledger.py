@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from report_service.domain.answers import Outcome
     from report_service.domain.delivery import Delivery
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.planning import Change, Planned
-    from report_service.ports.api import Request, Sent
+    from report_service.domain.planning import KnownDelivery, PlannedChange
+    from report_service.domain.rate_limiter import RecentRequest
+    from report_service.domain.responses import Outcome
+    from report_service.ports.api import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class AttemptStart:
     """A request that is about to go out."""
 
     request: Request
@@ -41,7 +42,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class AttemptResult:
     """What became of a request, and what that makes of its report."""
 
     request_id: str
@@ -64,13 +65,13 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class MonthCounts:
     """How a month stands: due reports by kind and state."""
 
     month: ReportMonth
     by_kind: Mapping[Kind, Mapping[State, int]]
     drifted: int
-    unsettled: int  # due reports with an attempt of unknown end
+    in_doubt: int  # due reports with an attempt of unknown end
 
     @property
     def expected(self) -> int:
@@ -90,19 +91,19 @@ class Tally:
 
     @property
     def complete(self) -> bool:
-        """Say whether there is something due and all of it is done."""
+        """Return True if there is something due and all of it is done."""
         return self.expected > 0 and self.count(DONE) == self.expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class DeliveryStatus:
     """One report as a person is shown it."""
 
     key: DeliveryKey
     state: State
     reason: str
     next_attempt_at: datetime | None
-    unsettled: bool
+    in_doubt: bool
     drift: bool
 
 
@@ -141,15 +142,15 @@ class Ledger(Protocol):
     endpoint: str
 
     # planning
-    def planned(self, month: ReportMonth, kind: Kind) -> dict[str, Planned]:
+    def known_deliveries(self, month: ReportMonth, kind: Kind) -> dict[str, KnownDelivery]:
         """Return what is known, by subject, of one kind's reports."""
 
     def save_plan(
-        self, month: ReportMonth, kind: Kind, changes: Sequence[Change], *, at: datetime, lease: Lease
+        self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease
     ) -> None:
         """Write changes of one kind's reports."""
 
-    def drop_undue(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
+    def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
         """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
 
     def waivers(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
@@ -168,19 +169,19 @@ class Ledger(Protocol):
     def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
         """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
 
-    def record(self, ended: Sequence[Ended], intents: Sequence[Intent], *, lease: Lease) -> None:
+    def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
 
-    def adopt(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
+    def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
         """Make every report that a former holder left in flight an unknown end; return how many there were.
 
         Each is due again `timeout_s` after its request went out.
         """
 
-    def sent_since(self, ago_s: float, *, at: datetime) -> list[Sent]:
+    def sent_since(self, ago_s: float, *, at: datetime) -> list[RecentRequest]:
         """Return the requests, token requests included, that began or ended in the seconds before `at`."""
 
-    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[Standing]:
+    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
         """Make what is still open `missed` or `unresolved`; return those reports."""
 
     # the lease
@@ -197,10 +198,10 @@ class Ledger(Protocol):
         """Return who holds the lease, or held it last; None: nobody did yet."""
 
     # looking
-    def tally(self, month: ReportMonth) -> Tally:
+    def month_counts(self, month: ReportMonth) -> MonthCounts:
         """Count the due reports of a month."""
 
-    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[Standing]:
+    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[DeliveryStatus]:
         """Return the due reports that are not done, and those that drifted, in the order of keys."""
 
     def undelivered(self, month: ReportMonth) -> list[Undelivered]:

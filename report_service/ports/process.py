@@ -33,7 +33,7 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
+class HealthSnapshot:
     """What the daemon leaves behind at each heartbeat; times are monotonic seconds, one clock for the machine."""
 
     instance: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from report_service.ports import Clock, Events, Ledger, Undelivered
-    from report_service.services.plan import Plan
+    from report_service.services.planner import Plan
     from report_service.services.reconcile import Reconciler, RunResult
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Tally, Undelivered
+    from report_service.ports import MonthCounts, Undelivered
 
 GERMAN: Mapping[Kind, str] = {
     Kind.HOTLINE_RATING: "Hotline-Bewertung",
@@ -41,7 +41,12 @@ def bodies_file(undelivered: Sequence[Undelivered]) -> str:
 
 
 def summary(
-    month: ReportMonth, tally: Tally, undelivered: Sequence[Undelivered], *, cpo_id: str, bodies_name: str
+    month: ReportMonth,
+    month_counts: MonthCounts,
+    undelivered: Sequence[Undelivered],
+    *,
+    cpo_id: str,
+    bodies_name: str,
 ) -> str:
     """Return the text of an e-mail to the authority."""
     attached = [one for one in undelivered if one.body is not None]
@@ -52,13 +57,16 @@ def summary(
         "",
         "Sehr geehrte Damen und Herren,",
         "",
-        f"für den Berichtsmonat {month.wire()} konnten {len(undelivered)} von {tally.expected} Berichten nicht",
+        (
+            f"für den Berichtsmonat {month.wire()} konnten {len(undelivered)} von {month_counts.expected} "
+            "Berichten nicht"
+        ),
         "fristgerecht über die API von OBELISdeutschlandnetz übermittelt werden.",
         "",
         f"{'Bericht':<32}{'fällig':>8}{'übermittelt':>13}{'entfallen':>11}{'offen':>8}",
     ]
     missing = Counter(one.key.kind for one in undelivered)
-    for kind, states in tally.by_kind.items():
+    for kind, states in month_counts.by_kind.items():
         due, waived = sum(states.values()), states.get(State.WAIVED, 0)
         delivered = due - waived - missing[kind]
         lines.append(f"{GERMAN[kind]:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}")

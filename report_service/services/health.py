@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from report_service.ports import Clock, Pulse
+    from report_service.ports import Clock, HealthSnapshot
 
 STUCK_S = 900.0
 """A worker that did not move for so long hangs; planning a large month over a slow query takes minutes."""
 
 
-class Vitals:
+class WorkerHealth:
     """What the daemon's threads know of themselves."""
 
     def __init__(self, clock: Clock) -> None:
@@ -40,7 +40,7 @@ class Vitals:
         return ask
 
 
-def ailment(pulse: Pulse, *, at: float) -> str | None:
+def diagnose(pulse: HealthSnapshot, *, at: float) -> str | None:
     """Return why the daemon is not well at `at`, in one line; None if it is."""
     age_s, still_s = at - pulse.beat_at, at - pulse.moved_at
     ailments = {

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import DONE, SENDABLE, State
 from report_service.domain.forecast import forecast
 from report_service.errors import StoreUnavailable
-from report_service.ports import Pulse
+from report_service.ports import HealthSnapshot
 from report_service.services.reconcile import counts_of
-from report_service.services.watch import End
+from report_service.services.reconcile_loop import RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from report_service.domain.months import ReportMonth, SubmissionWindow
     from report_service.domain.timetable import Timetable
-    from report_service.ports import Clock, Events, Ledger, Tally
-    from report_service.services.health import Vitals
-    from report_service.services.watch import Past, Watch
+    from report_service.ports import Clock, Events, Ledger, MonthCounts
+    from report_service.services.health import WorkerHealth
+    from report_service.services.reconcile_loop import LastRun, ReconcileLoop
 
 CLOSING_DAYS = 5
 """From so many days before its end on, a window that closes with something undelivered is told of each day."""
@@ -32,13 +32,13 @@ _DAY_S = 86_400.0
 class Heartbeat:
     """Tells how the newest month stands, in the log and for `health`."""
 
-    watch: Watch
+    watch: ReconcileLoop
     ledger: Ledger
     timetable: Timetable
     clock: Clock
     events: Events
-    vitals: Vitals
-    write: Callable[[Pulse], None]
+    worker_health: WorkerHealth
+    write: Callable[[HealthSnapshot], None]
     redact: Callable[[str], str]
     instance: str
     every_s: float
@@ -53,14 +53,14 @@ class Heartbeat:
         month = self.timetable.newest(at)
         window = self.timetable.window(month)
         store: str | None = None
-        past = self.watch.own(month)
-        tally: Tally | None = None
+        last_run = self.watch.own(month)
+        month_counts: MonthCounts | None = None
         figures: dict[str, object] = {}
         try:
-            past = self.watch.past(month)
+            last_run = self.watch.last_run(month)
             self._holder = self.ledger.holder() == self.instance
-            tally = self.ledger.tally(month)
-            figures = counts_of(tally) | self._outlook(tally, window, at) | self._last_completed()
+            month_counts = self.ledger.month_counts(month)
+            figures = counts_of(month_counts) | self._outlook(month_counts, window, at) | self._last_completed()
         except StoreUnavailable as lost:
             store = lost.message
         self.events.emit(
@@ -69,27 +69,27 @@ class Heartbeat:
             month_index=month.index,
             window_opens_unix=int(window.first_send.timestamp()),
             window_closes_unix=int(window.last_send.timestamp()),
-            last_run_failed=int(self._has_failed(past)),
+            last_run_failed=int(self._has_failed(last_run)),
             lease_holder=self._holder,
             skew_s=round(abs(self.watch.reconciler.session.skew_s), 1),
             **figures,
         )
-        if tally is not None:
-            self._warn(window, tally.expected - tally.count(DONE), at)
+        if month_counts is not None:
+            self._warn(window, month_counts.expected - month_counts.count(DONE), at)
         self.write(self._pulse(store))
 
-    def _has_failed(self, past: Past | None) -> bool:
-        """Say whether the newest run failed; while one goes on, the one before it counts."""
-        if past is not None and past.end is not End.OPEN:
-            self._failed = past.end is not End.COMPLETED
+    def _has_failed(self, last_run: LastRun | None) -> bool:
+        """Return True if the newest run failed; while one goes on, the one before it counts."""
+        if last_run is not None and last_run.end is not RunEnd.OPEN:
+            self._failed = last_run.end is not RunEnd.COMPLETED
         return self._failed
 
-    def _outlook(self, tally: Tally, window: SubmissionWindow, at: datetime) -> dict[str, object]:
-        waiting = self.ledger.waiting(tally.month)
+    def _outlook(self, month_counts: MonthCounts, window: SubmissionWindow, at: datetime) -> dict[str, object]:
+        waiting = self.ledger.waiting(month_counts.month)
         outlook = forecast(
             window,
             at=at,
-            to_send=tally.count(SENDABLE | {State.IN_FLIGHT}),
+            to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
             rate_per_minute=self.requests_per_minute,
             failure_rate=0.0,
             last_retry_at=waiting and waiting[1],
@@ -122,16 +122,16 @@ class Heartbeat:
             outstanding=outstanding,
         )
 
-    def _pulse(self, store: str | None) -> Pulse:
-        vitals = self.vitals
-        crashed = "; ".join(f"{job}: {why}" for job, why in list(vitals.crashed.items()))
-        return Pulse(
+    def _pulse(self, store: str | None) -> HealthSnapshot:
+        worker_health = self.worker_health
+        crashed = "; ".join(f"{job}: {why}" for job, why in list(worker_health.crashed.items()))
+        return HealthSnapshot(
             instance=self.instance,
             beat_at=self.clock.monotonic(),
             stale_after_s=2 * self.every_s + 30,
-            moved_at=vitals.moved_at,
+            moved_at=worker_health.moved_at,
             store=store and self.redact(store),
-            failing=vitals.failing and self.redact(vitals.failing),
+            failing=worker_health.failing and self.redact(worker_health.failing),
             crashed=self.redact(crashed) or None,
-            crashes=vitals.crashes,
+            crashes=worker_health.crashes,
         )

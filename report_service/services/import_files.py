@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.domain.faults import Fault
-from report_service.domain.forms import REPORT_FORMS
+from report_service.domain.field_errors import FieldError
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import read_report
+from report_service.domain.table_schemas import REPORT_SCHEMAS
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from report_service.domain.forms import Form
+    from report_service.domain.table_schemas import TableSchema
     from report_service.ports import Intake, TableFile
 
-_KINDS = {form.name: kind for kind, form in REPORT_FORMS.items()}
+_KINDS = {schema.name: kind for kind, schema in REPORT_SCHEMAS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class LineFault:
     """A fault, and the line that its row begins on (from 1)."""
 
     line: int
-    fault: Fault
+    fault: FieldError
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.fault}"
@@ -44,7 +44,7 @@ class Imported:
 
     @property
     def stored(self) -> bool:
-        """Say whether the file's rows are in the store."""
+        """Return True if the file's rows are in the store."""
         return not self.faults and self.problem is None
 
 
@@ -57,11 +57,11 @@ def import_files(
     checked rows are written; `progress` is told the bytes of both. Raise StoreUnavailable.
     """
     for file in files:
-        imported = Imported(file=file.name, table=file.form.name)
+        imported = Imported(file=file.name, table=file.schema.name)
         try:
             _check(file, imported, progress)
             if imported.stored:
-                intake.upsert(file.form, _values(file, progress))
+                intake.upsert(file.schema, _values(file, progress))
         except BadInput as bad:
             imported.problem = bad
         yield imported
@@ -71,21 +71,21 @@ def _check(file: TableFile, imported: Imported, progress: Callable[[int], None])
     seen: dict[tuple[object, ...], int] = {}
     for line, row in file.rows(progress):
         imported.rows += 1
-        values = row if isinstance(row, tuple) else file.form.read(row)
+        values = row if isinstance(row, tuple) else file.schema.read(row)
         if isinstance(values, tuple):
             imported.faults += [LineFault(line, fault) for fault in values]
             continue
-        key = tuple(values[column] for column in file.form.key)
+        key = tuple(values[column] for column in file.schema.key)
         first = seen.setdefault(key, line)
         if first != line:
-            rule = f"must be there once: line {first} has the same {' and '.join(file.form.key)}"
-            imported.faults.append(LineFault(line, Fault(file.form.key[-1], key[-1], rule)))
-        imported.warnings += [LineFault(line, fault) for fault in _unreportable(file.form, values)]
+            rule = f"must be there once: line {first} has the same {' and '.join(file.schema.key)}"
+            imported.faults.append(LineFault(line, FieldError(file.schema.key[-1], key[-1], rule)))
+        imported.warnings += [LineFault(line, fault) for fault in _unreportable(file.schema, values)]
 
 
-def _unreportable(form: Form, values: Mapping[str, object]) -> tuple[Fault, ...]:
+def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
     """Return why the row makes no report; whether a point has a hub is not the file's matter."""
-    kind = _KINDS.get(form.name)
+    kind = _KINDS.get(schema.name)
     if kind is None:
         return ()
     report = read_report(kind, ReportMonth.parse(str(values["month"])), values, hub_id="")
@@ -94,7 +94,7 @@ def _unreportable(form: Form, values: Mapping[str, object]) -> tuple[Fault, ...]
 
 def _values(file: TableFile, progress: Callable[[int], None]) -> Iterator[Mapping[str, object]]:
     for line, row in file.rows(progress):
-        values = row if isinstance(row, tuple) else file.form.read(row)
+        values = row if isinstance(row, tuple) else file.schema.read(row)
         if isinstance(values, tuple):
             raise BadInput(
                 f"{file.name}, line {line}: the file changed while it was imported",

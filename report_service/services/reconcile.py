@@ -19,18 +19,18 @@ from report_service.errors import (
     StoreUnavailable,
 )
 from report_service.ports import RunRecord
-from report_service.services.deliver import SLICE_S, Deliverer
-from report_service.services.hear import Delivered, Hearing
-from report_service.services.tenure import Tenure
+from report_service.services.delivery.dispatcher import SLICE_S, Deliverer
+from report_service.services.delivery.lease_keeper import LeaseKeeper
+from report_service.services.delivery.outcomes import OutcomeHandler, RunStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Events, Ledger, Tally
-    from report_service.services.means import Means
-    from report_service.services.plan import Plan, Planner
-    from report_service.services.session import Session
+    from report_service.ports import Events, Ledger, MonthCounts
+    from report_service.services.delivery.means import Means
+    from report_service.services.delivery.session import Session
+    from report_service.services.planner import Plan, Planner
 
 LOOK_BACK_S = 100.0
 """How far back requests count into the pace: a minute, and the time that one may take."""
@@ -47,17 +47,17 @@ class RunResult:
     window: SubmissionWindow
     started: float  # monotonic
     plan: Plan | None = None
-    delivered: Delivered | None = None
-    tally: Tally | None = None
+    delivered: RunStats | None = None
+    month_counts: MonthCounts | None = None
     outlook: Forecast | None = None
     closed: bool = False  # the window is over, and what there was to say of that was said
     error: ReportServiceError | None = None  # why it could not go to its end
 
     @property
     def complete(self) -> bool:
-        """Say whether expected = delivered, with an inventory that can be believed (law 7)."""
+        """Return True if expected = delivered, with an inventory that can be believed (law 7)."""
         shrunk = self.plan is not None and self.plan.shrunk
-        return self.error is None and self.tally is not None and self.tally.complete and not shrunk
+        return self.error is None and self.month_counts is not None and self.month_counts.complete and not shrunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Reconciler:
         run = RunRecord(run_id=result.run_id, month=month, started_by=trigger, started_at=clock.now())
         events = self.events.bind(run_id=result.run_id)
         try:
-            tenure = self._tenure(events, patience_s if lease_patience_s is None else lease_patience_s)
+            lease_keeper = self._tenure(events, patience_s if lease_patience_s is None else lease_patience_s)
             events.emit(
                 "run.started",
                 month=str(month),
@@ -104,7 +104,7 @@ class Reconciler:
                 endpoint=self.ledger.endpoint,
                 instance=self.instance,
             )
-            self._under_lease(tenure, run, result, events, patience_s=patience_s, send=send)
+            self._under_lease(lease_keeper, run, result, events, patience_s=patience_s, send=send)
         except LeaseHeld:  # another process runs; this one did not begin
             raise
         except ReportServiceError as exc:
@@ -115,7 +115,7 @@ class Reconciler:
         self._finish(run, result, events)
         return result
 
-    def _tenure(self, events: Events, patience_s: float) -> Tenure:
+    def _tenure(self, events: Events, patience_s: float) -> LeaseKeeper:
         """Take the lease, and wait for it if need be; raise LeaseHeld."""
         clock = self.means.clock
         began, waiting = clock.monotonic(), False
@@ -123,7 +123,7 @@ class Reconciler:
             taken = self.ledger.acquire(self.instance, at=clock.monotonic())
             if not isinstance(taken, str):
                 events.emit("lease.acquired", holder=self.instance)
-                return Tenure(ledger=self.ledger, clock=clock, lease=taken)
+                return LeaseKeeper(ledger=self.ledger, clock=clock, lease=taken)
             if not waiting:
                 events.emit("lease.waiting", holder=taken)
                 waiting = True
@@ -138,13 +138,22 @@ class Reconciler:
                 clock.sleep(min(SLICE_S, ask_again_at - clock.monotonic()))
 
     def _under_lease(
-        self, tenure: Tenure, run: RunRecord, result: RunResult, events: Events, *, patience_s: float, send: bool
+        self,
+        lease_keeper: LeaseKeeper,
+        run: RunRecord,
+        result: RunResult,
+        events: Events,
+        *,
+        patience_s: float,
+        send: bool,
     ) -> None:
         clock, window = self.means.clock, result.window
         try:
             before = self.ledger.last_run(run.month)
             self.ledger.begin_run(run, instance=self.instance)
-            self.ledger.adopt(at=clock.now(), timeout_s=self.means.timeout_s, lease=tenure.keep())
+            self.ledger.recover_in_flight(
+                at=clock.now(), timeout_s=self.means.timeout_s, lease=lease_keeper.keep()
+            )
             closed = window.has_closed(clock.now())
             if not closed and (before is None or before.started_at < window.opens):
                 events.emit(
@@ -153,31 +162,31 @@ class Reconciler:
                     window_opens_unix=int(window.first_send.timestamp()),
                     window_closes_unix=int(window.last_send.timestamp()),
                 )
-            first = closed and (not _closed_by(before, window) or not self.ledger.tally(run.month).expected)
+            first = closed and (not _closed_by(before, window) or not self.ledger.month_counts(run.month).expected)
             try:
-                result.plan = self.planner(events).plan(run.month, hold=tenure.keep, closed=closed)
+                result.plan = self.planner(events).plan(run.month, hold=lease_keeper.keep, closed=closed)
             except SourceUnavailable as exc:  # what was planned before goes out all the same
                 result.error = exc
             finally:
                 if closed:
-                    self._close(run, events, tenure, first=first)
+                    self._close(run, events, lease_keeper, first=first)
                     result.closed = True
             if send and not closed:
-                self._deliver(tenure, run, result, events, patience_s=patience_s)
+                self._deliver(lease_keeper, run, result, events, patience_s=patience_s)
         finally:
-            self._let_go(tenure, events)
+            self._let_go(lease_keeper, events)
 
     def _deliver(
-        self, tenure: Tenure, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
+        self, lease_keeper: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
     ) -> None:
-        clock, pacer = self.means.clock, self.means.new_pacer()
-        pacer.seed(self.ledger.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
-        result.delivered = Delivered(skew_s=self.session.skew_s)
-        hearing = Hearing(
+        clock, rate_limiter = self.means.clock, self.means.new_rate_limiter()
+        rate_limiter.restore(self.ledger.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
+        result.delivered = RunStats(skew_s=self.session.skew_s)
+        outcomes = OutcomeHandler(
             means=self.means,
             events=events,
             session=self.session,
-            pacer=pacer,
+            rate_limiter=rate_limiter,
             last_send=result.window.last_send,
             done=result.delivered,
             settled_at=clock.monotonic(),
@@ -189,14 +198,14 @@ class Reconciler:
             window=result.window,
             run_id=run.run_id,
             patience_s=patience_s,
-            tenure=tenure,
-            hearing=hearing,
+            lease_keeper=lease_keeper,
+            outcomes=outcomes,
         ).run()
         result.error = result.delivered.halted or result.error
 
-    def _close(self, run: RunRecord, events: Events, tenure: Tenure, *, first: bool) -> None:
+    def _close(self, run: RunRecord, events: Events, lease_keeper: LeaseKeeper, *, first: bool) -> None:
         """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended."""
-        for report in self.ledger.close_month(run.month, at=self.means.clock.now(), lease=tenure.keep()):
+        for report in self.ledger.close_month(run.month, at=self.means.clock.now(), lease=lease_keeper.keep()):
             events.emit(
                 "report.missed",
                 key=str(report.key),
@@ -204,19 +213,23 @@ class Reconciler:
                 month=str(run.month),
                 state=report.state.value,
             )
-        tally = self.ledger.tally(run.month)
-        if not first or not tally.expected:
+        month_counts = self.ledger.month_counts(run.month)
+        if not first or not month_counts.expected:
             return
-        counts = {"month": str(run.month), "expected": tally.expected, "delivered": tally.count(DONE)}
-        if tally.complete:
+        counts = {
+            "month": str(run.month),
+            "expected": month_counts.expected,
+            "delivered": month_counts.count(DONE),
+        }
+        if month_counts.complete:
             events.emit("window.closed", **counts)
         else:
-            lost = {state.value: tally.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
+            lost = {state.value: month_counts.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
             events.emit("window.missed", **counts, **lost)
 
-    def _let_go(self, tenure: Tenure, events: Events) -> None:
+    def _let_go(self, lease_keeper: LeaseKeeper, events: Events) -> None:
         try:
-            self.ledger.release(tenure.lease)
+            self.ledger.release(lease_keeper.lease)
         except StoreUnavailable as exc:  # it ends by itself; what went wrong before this matters more
             events.emit("store.lost", detail=exc.message)
 
@@ -231,9 +244,9 @@ class Reconciler:
             "duration_s": round(self.means.clock.monotonic() - result.started, 3),
         }
         try:
-            result.tally = self.ledger.tally(run.month)
-            result.outlook = self._outlook(result, result.tally)
-            fields |= counts_of(result.tally) | self._figures(result)
+            result.month_counts = self.ledger.month_counts(run.month)
+            result.outlook = self._outlook(result, result.month_counts)
+            fields |= counts_of(result.month_counts) | self._figures(result)
             run = replace(
                 run, ended_at=self.means.clock.now(), result=outcome, detail=str(result.error or crash or "")
             )
@@ -275,35 +288,35 @@ class Reconciler:
             if outcome == "halted":
                 events.emit("run.halted", month=month, reason=reason, detail=detail, hint=hint)
             events.emit("run.failed", **fields, reason=reason, detail=detail, hint=hint, exception=crash)
-        if result.tally is not None and result.outlook is not None and not result.outlook.in_time:
+        if result.month_counts is not None and result.outlook is not None and not result.outlook.in_time:
             events.emit(
                 "forecast.late",
                 month=month,
                 window_closes_unix=int(result.window.last_send.timestamp()),
-                outstanding=result.tally.expected - result.tally.count(DONE),
+                outstanding=result.month_counts.expected - result.month_counts.count(DONE),
                 forecast_unix=int(result.outlook.done_at.timestamp()),
             )
 
-    def _outlook(self, result: RunResult, tally: Tally) -> Forecast | None:
+    def _outlook(self, result: RunResult, month_counts: MonthCounts) -> Forecast | None:
         """Say when the month will be done at the pace and with the failures of this run."""
         clock, did = self.means.clock, result.delivered
-        pace, failure_rate = self.means.new_pacer().rate_per_minute(clock.monotonic()), 0.0
+        pace, failure_rate = self.means.new_rate_limiter().rate_per_minute(clock.monotonic()), 0.0
         if did is not None and did.busy_s:  # so many at once, each as long as they took: that is the most
-            pace = min(pace, 60 * self.means.exchanges.capacity * did.requests / did.busy_s)
+            pace = min(pace, 60 * self.means.executor.capacity * did.requests / did.busy_s)
         if did is not None and did.failed:
             failure_rate = did.failed / (did.failed + did.settled)
         waiting = self.ledger.waiting(result.month)
         return forecast(
             result.window,
             at=clock.now(),
-            to_send=tally.count(SENDABLE | {State.IN_FLIGHT}),
+            to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
             rate_per_minute=pace,
             failure_rate=failure_rate,
             last_retry_at=waiting and waiting[1],
         )
 
     def _figures(self, result: RunResult) -> dict[str, object]:
-        did, took_s = result.delivered or Delivered(), self.means.clock.monotonic() - result.started
+        did, took_s = result.delivered or RunStats(), self.means.clock.monotonic() - result.started
         fields: dict[str, object] = {
             "complete": result.complete,
             "sent": did.requests,
@@ -318,14 +331,19 @@ class Reconciler:
         return fields
 
 
-def counts_of(tally: Tally) -> dict[str, object]:
+def counts_of(month_counts: MonthCounts) -> dict[str, object]:
     """Return a month's counts as the log has them."""
-    states = {state.value: tally.count([state]) for state in State}
-    return {"expected": tally.expected, "delivered": tally.count(DONE), "drifted": tally.drifted, **states}
+    states = {state.value: month_counts.count([state]) for state in State}
+    return {
+        "expected": month_counts.expected,
+        "delivered": month_counts.count(DONE),
+        "drifted": month_counts.drifted,
+        **states,
+    }
 
 
 def _closed_by(before: RunRecord | None, window: SubmissionWindow) -> bool:
-    """Say whether a run said how the month ended; one that was cut off may not have."""
+    """Return True if a run said how the month ended; one that was cut off may not have."""
     cut_off = before is None or before.result in {None, "interrupted"}
     return before is not None and before.started_at >= window.closes and not cut_off
 

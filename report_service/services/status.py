@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Ledger, RunRecord, Standing, Tally
+    from report_service.ports import DeliveryStatus, Ledger, MonthCounts, RunRecord
 
 REASONS: Mapping[State, str] = {
     State.PENDING: "not sent yet",
@@ -48,18 +48,18 @@ class MonthStatus:
     endpoint: str
     window: SubmissionWindow
     at: datetime
-    tally: Tally
-    outstanding: list[Standing]
+    month_counts: MonthCounts
+    outstanding: list[DeliveryStatus]
     outlook: Forecast | None
     last_run: RunRecord | None
 
     @property
     def window_open(self) -> bool:
-        """Say whether reports may be sent now, by our clock."""
+        """Return True if reports may be sent now, by our clock."""
         return self.window.is_open(self.at)
 
-    def reason(self, report: Standing) -> str:
-        """Say why a report is outstanding."""
+    def reason(self, report: DeliveryStatus) -> str:
+        """Return why a report is outstanding."""
         words = report.reason or REASONS.get(report.state, "")
         if report.drift:
             return f"the store says something else than was delivered{': ' + words if words else ''}"
@@ -67,7 +67,7 @@ class MonthStatus:
 
     def as_json(self) -> dict[str, object]:
         """Return it as `status --json` prints it; instants are ISO 8601, UTC."""
-        counts = {state.value: self.tally.count([state]) for state in State}
+        counts = {state.value: self.month_counts.count([state]) for state in State}
         return {
             "month": str(self.month),
             "endpoint": self.endpoint,
@@ -76,11 +76,11 @@ class MonthStatus:
                 "closes": _iso(self.window.closes),
                 "open": self.window_open,
             },
-            "expected": self.tally.expected,
+            "expected": self.month_counts.expected,
             "by_state": counts,
-            "drifted": self.tally.drifted,
-            "by_kind": {kind.value: _kind(states) for kind, states in self.tally.by_kind.items()},
-            "complete": self.tally.complete,
+            "drifted": self.month_counts.drifted,
+            "by_kind": {kind.value: _kind(states) for kind, states in self.month_counts.by_kind.items()},
+            "complete": self.month_counts.complete,
             "outstanding": [
                 {
                     "key": str(report.key),
@@ -98,12 +98,12 @@ def status_of(
     ledger: Ledger, month: ReportMonth, *, at: datetime, guard_s: float, requests_per_minute: float
 ) -> MonthStatus:
     """Return how a month stands; the forecast takes the configured pace."""
-    window, tally = SubmissionWindow.of(month, guard_s=guard_s), ledger.tally(month)
+    window, month_counts = SubmissionWindow.of(month, guard_s=guard_s), ledger.month_counts(month)
     waiting = ledger.waiting(month)
     outlook = forecast(
         window,
         at=at,
-        to_send=tally.count(SENDABLE | {State.IN_FLIGHT}),
+        to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
         rate_per_minute=requests_per_minute,
         failure_rate=0.0,
         last_retry_at=waiting[1] if waiting else None,
@@ -113,7 +113,7 @@ def status_of(
         endpoint=ledger.endpoint,
         window=window,
         at=at,
-        tally=tally,
+        month_counts=month_counts,
         outstanding=ledger.outstanding(month),
         outlook=outlook,
         last_run=ledger.last_run(month),

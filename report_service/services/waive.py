@@ -53,7 +53,7 @@ class Waiving:
         return [f"{key}: not waived any more; {NEXT}" for key in parsed]
 
     def _check(self, key: DeliveryKey) -> None:
-        known = self.ledger.planned(key.month, key.kind).get(key.subject)
+        known = self.ledger.known_deliveries(key.month, key.kind).get(key.subject)
         if known is None or not known.due:
             raise UnknownDelivery(
                 f"{key} is not due, as far as the ledger knows",
@@ -62,7 +62,7 @@ class Waiving:
             )
         if known.state in DONE - {State.WAIVED}:
             raise BadInput(f"{key} is {known.state}: it was reported", hint="There is nothing to waive.")
-        if known.state is State.IN_FLIGHT or known.unsettled:
+        if known.state is State.IN_FLIGHT or known.in_doubt:
             raise BadInput(
                 f"{key} was sent, and the API may have it: whether it does is still unknown",
                 hint="Let a run settle it first.",

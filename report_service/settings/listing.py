@@ -42,7 +42,7 @@ class Setting:
 
     @property
     def secret(self) -> bool:
-        """Say whether the value may be secret, wholly or in part."""
+        """Return True if the value may be secret, wholly or in part."""
         return any(part in (SecretStr, PasswordUrl) for part in _parts(self.kind))
 
 

@@ -230,7 +230,7 @@ class _Reading:
 
 
 def _is_ours(variable: str) -> bool:
-    """Say whether a variable is meant for the settings; wrong case counts, so that it can be refused."""
+    """Return True if a variable is meant for the settings; wrong case counts, so that it can be refused."""
     if variable in _OTHER_VARIABLES or _SERVICE_LINK.fullmatch(variable):
         return False
     return variable.upper().startswith(ENV_PREFIX)

@@ -51,7 +51,7 @@ class Section(BaseModel):
     )
 
 
-class Paths(Section):
+class PathSettings(Section):
     """Where on the API each kind of report goes: below `prefix`, with the guide's paths as defaults."""
 
     prefix: Annotated[str, AfterValidator(rules.path_prefix)] = Field(
@@ -86,7 +86,7 @@ class Paths(Section):
         return path
 
 
-class Obelis(Section):
+class ObelisSettings(Section):
     """The API that is reported to, and how politely."""
 
     mode: Literal["mock", "http"] = Field(
@@ -147,7 +147,7 @@ class Obelis(Section):
         description='How date-times are sent, in UTC: "milliseconds" (2024-02-22T11:39:56.501Z), '
         '"seconds" or "microseconds"',
     )
-    paths: Paths = Paths()
+    paths: PathSettings = PathSettings()
     headers: dict[
         Annotated[str, AfterValidator(rules.header_name)],
         Annotated[SecretStr, AfterValidator(rules.printable)],
@@ -176,7 +176,7 @@ class Obelis(Section):
         return proxy
 
 
-class Store(Section):
+class StoreSettings(Section):
     """The database that holds inventory, source rows and ledger."""
 
     url: Annotated[PasswordUrl, AfterValidator(rules.store_url)] = Field(
@@ -189,7 +189,7 @@ class Store(Section):
     )
 
 
-class Source(Section):
+class SourceSettings(Section):
     """A query of the operator's own on another database, in place of one source table."""
 
     url: Annotated[PasswordUrl, AfterValidator(rules.source_url)] = Field(
@@ -201,7 +201,7 @@ class Source(Section):
     )
 
 
-class Schedule(Section):
+class ScheduleSettings(Section):
     """When the daemon wakes up."""
 
     timezone: Annotated[str, AfterValidator(rules.time_zone)] = Field(
@@ -224,7 +224,7 @@ class Schedule(Section):
     )
 
 
-class Retry(Section):
+class RetrySettings(Section):
     """How long a failed report waits before it is sent again."""
 
     base_s: float = Field(
@@ -245,7 +245,7 @@ class Retry(Section):
         return cap_s
 
 
-class Run(Section):
+class RunSettings(Section):
     """How long a run waits."""
 
     patience_s: float = Field(
@@ -263,7 +263,7 @@ class Run(Section):
     )
 
 
-class Log(Section):
+class LogSettings(Section):
     """What the log looks like."""
 
     format: Literal["auto", "json", "console"] = Field(
@@ -277,7 +277,7 @@ class Log(Section):
     )
 
 
-class Health(Section):
+class HealthSettings(Section):
     """How `report-service health` knows of the daemon."""
 
     file: Annotated[Path, Field(strict=False)] | None = Field(
@@ -290,14 +290,14 @@ class Health(Section):
 class Settings(Section):
     """All settings, checked."""
 
-    obelis: Obelis
-    store: Store = Store()
-    sources: dict[SourceName, Source] = Field(default={})
-    schedule: Schedule = Schedule()
-    retry: Retry = Retry()
-    run: Run = Run()
-    log: Log = Log()
-    health: Health = Health()
+    obelis: ObelisSettings
+    store: StoreSettings = StoreSettings()
+    sources: dict[SourceName, SourceSettings] = Field(default={})
+    schedule: ScheduleSettings = ScheduleSettings()
+    retry: RetrySettings = RetrySettings()
+    run: RunSettings = RunSettings()
+    log: LogSettings = LogSettings()
+    health: HealthSettings = HealthSettings()
 
     @property
     def health_file(self) -> Path:

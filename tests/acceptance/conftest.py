@@ -11,8 +11,8 @@ import pytest
 from report_service.adapters.clock import SystemClock
 from report_service.domain.months import SubmissionWindow
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import MONTH, Cli, Mock, mock_api
-from tests.operator_files import write_rows
+from tests.support.operator_files import write_rows
+from tests.support.processes import MONTH, Cli, Mock, mock_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

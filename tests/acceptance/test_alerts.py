@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.harness import COMMAND
-from tests.monitoring import Story, alerts
-from tests.simulation import MONTH, SimulatedExchanges, operator, site
+from tests.support.monitoring import Story, alerts
+from tests.support.processes import COMMAND
+from tests.support.simulation import MONTH, SimulatedExecutor, operator, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from report_service.ports import Exchanged
+    from report_service.ports import CompletedRequest
 
 pytestmark = pytest.mark.monitoring
 
@@ -244,15 +244,15 @@ def _(story: Story) -> None:
 
 @of("RunFailing")
 def _(story: Story) -> None:
-    class Broken(SimulatedExchanges):
+    class Broken(SimulatedExecutor):
         broken = True
 
-        def finished(self, timeout_s: float) -> Sequence[Exchanged]:
+        def completed(self, timeout_s: float) -> Sequence[CompletedRequest]:
             if self.broken:
                 raise RuntimeError("a bug")
-            return super().finished(timeout_s)
+            return super().completed(timeout_s)
 
-    story.start(exchanges=lambda api: Broken(api, story.world, 16))
+    story.start(executor=lambda api: Broken(api, story.world, 16))
     for _ in range(8):
         with contextlib.suppress(RuntimeError):
             story.beat()

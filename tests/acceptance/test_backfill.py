@@ -15,8 +15,8 @@ from report_service.adapters.clock import SystemClock
 from report_service.bootstrap import build
 from report_service.mock_api.operator import made_up_operator
 from report_service.settings import load_settings
-from tests.acceptance.harness import CREDENTIALS, DUE, MONTH, Cli, plain, wait_until
-from tests.fakes import RecordingEvents
+from tests.support.fakes import RecordingEvents
+from tests.support.processes import CREDENTIALS, DUE, MONTH, Cli, plain, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,8 +26,8 @@ import pytest
 from report_service.adapters.clock import SystemClock
 from report_service.cli.main import invoke
 from report_service.domain.months import ReportMonth
-from tests.acceptance.harness import Cli, mock_api
-from tests.operator_files import write_operator
+from tests.support.operator_files import write_operator
+from tests.support.processes import Cli, mock_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import DUE, MONTH, wait_until
+from tests.support.processes import DUE, MONTH, wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli, Mock
+    from tests.support.processes import Cli, Mock
 
 MANY = 157
 FIGURES = made_up_operator(MONTH, hubs=12, points_per_hub=10, provider_groups=12)

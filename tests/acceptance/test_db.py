@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 
 def test_tables_are_brought_up_to_date_once(cli: Cli) -> None:

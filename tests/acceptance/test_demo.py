@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.acceptance.harness import MONTH, plain
+from tests.support.processes import MONTH, plain
 
 if TYPE_CHECKING:
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 
 def test_on_a_terminal_it_shows_a_bar_the_month_in_colour_and_what_is_outstanding(sqlite_cli: Cli) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from report_service.domain.kinds import Kind
-from tests.acceptance.harness import DUE
+from tests.support.processes import DUE
 
 if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 V0_9 = {
     "OBELIS__PATHS__HUB_RATING": "/locations/{hub_id}/ratings",

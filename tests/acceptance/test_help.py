@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import report_service
-from tests.acceptance.harness import Cli
+from tests.support.processes import Cli
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.acceptance.harness import MONTH
-from tests.operator_files import write_rows
+from tests.support.operator_files import write_rows
+from tests.support.processes import MONTH
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from report_service.mock_api.operator import Row
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 
 def test_importing_twice_replaces_rows_and_doubles_none(

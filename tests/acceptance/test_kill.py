@@ -6,13 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import MONTH, wait_until
+from tests.support.processes import MONTH, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli, Mock
+    from tests.support.processes import Cli, Mock
 
 TIMEOUT_S = 2
 MANY = 157

@@ -18,11 +18,11 @@ import jsonschema
 import pytest
 
 from report_service.events import EVENTS
-from tests.acceptance.harness import COMMAND, MONTH, Cli, mock_api
-from tests.monitoring import FOLDER, Story
-from tests.operator_files import write_operator
-from tests.simulation import MONTH as OCTOBER
-from tests.simulation import operator
+from tests.support.monitoring import FOLDER, Story
+from tests.support.operator_files import write_operator
+from tests.support.processes import COMMAND, MONTH, Cli, mock_api
+from tests.support.simulation import MONTH as OCTOBER
+from tests.support.simulation import operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ CLOSES = datetime(2026, 11, 30, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SCHEMA = json.loads((FOLDER / "log-events.schema.json").read_text(encoding="utf-8"))
 
-Line = dict[str, Any]
+WorkerConnection = dict[str, Any]
 
 
 # --- real processes
@@ -177,7 +177,7 @@ STORIES = a_month_of_troubles, refused_credentials, too_slow_for_what_is_left, t
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Line]]:
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[WorkerConnection]]:
     """Return the lines of every log that the plots bring about."""
     texts = [plot(tmp_path_factory.mktemp(plot.__name__)) for plot in PROCESSES]
     for tale in STORIES:
@@ -196,28 +196,28 @@ def tell(tale: Callable[[Story], None], folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lines(logs: list[list[Line]]) -> list[Line]:
+def lines(logs: list[list[WorkerConnection]]) -> list[WorkerConnection]:
     """Return every line."""
     return [line for log in logs for line in log]
 
 
-def test_every_line_keeps_the_contract(lines: list[Line]) -> None:
+def test_every_line_keeps_the_contract(lines: list[WorkerConnection]) -> None:
     contract = jsonschema.Draft202012Validator(SCHEMA)
     wrong = [(line, error.message) for line in lines for error in contract.iter_errors(line)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_every_declared_event_is_written_by_something_real(lines: list[Line], event: str) -> None:
+def test_every_declared_event_is_written_by_something_real(lines: list[WorkerConnection], event: str) -> None:
     assert event in {line["event"] for line in lines}
 
 
-def test_no_line_but_a_librarys_says_that_an_event_broke_the_contract(lines: list[Line]) -> None:
+def test_no_line_but_a_librarys_says_that_an_event_broke_the_contract(lines: list[WorkerConnection]) -> None:
     messages = [line for line in lines if line["event"] == "log.message"]
     assert [line for line in messages if line["logger"].startswith("report_service.logs")] == []
 
 
-def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[list[Line]]) -> None:
+def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[list[WorkerConnection]]) -> None:
     runs = [(log, line["run_id"]) for log in logs for line in log if line["event"] == "run.started"]
     assert len(runs) > 10
     for log, run in runs:
@@ -226,7 +226,7 @@ def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[li
         assert events.count("run.completed") + events.count("run.failed") == 1
 
 
-def test_the_runs_id_is_on_every_line_of_a_run_and_on_no_other(lines: list[Line]) -> None:
+def test_the_runs_id_is_on_every_line_of_a_run_and_on_no_other(lines: list[WorkerConnection]) -> None:
     inside = ("report.", "auth.", "pace.", "data.", "source.", "window.opened", "window.missed")
     outside = ("service.", "config.", "run.heartbeat", "window.closing", "store.upgraded")
     assert [line for line in lines if line["event"].startswith(inside) and "run_id" not in line] == []

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from report_service.adapters.db.engine import Store
-from tests.acceptance.harness import CREDENTIALS
+from tests.support.processes import CREDENTIALS
 
 if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli, Mock
+    from tests.support.processes import Cli, Mock
 
 
 def test_the_latency_is_sampled_from_the_durations_in_a_ledger(

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.acceptance.harness import MONTH, Cli, wait_until
-from tests.monitoring import FOLDER, RULES, Metrics, Story, metrics_of, needed
-from tests.operator_files import write_rows
+from tests.support.monitoring import FOLDER, RULES, Metrics, Story, metrics_of, needed
+from tests.support.operator_files import write_rows
+from tests.support.processes import MONTH, Cli, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ def delivered_by_a_daemon(cli: Cli, log: Path) -> None:
 
 
 def told_at_the_end(log: Path, since: int) -> bool:
-    """Say whether a heartbeat follows a run's end."""
+    """Return True if a heartbeat follows a run's end."""
     events = [json.loads(line)["event"] for line in log.read_text(encoding="utf-8")[since:].splitlines()]
     ended = "run.completed" in events
     return ended and "run.heartbeat" in events[events.index("run.completed") :]

@@ -10,7 +10,7 @@ from report_service import errors
 from report_service.domain.delivery import State
 from report_service.events import COMMON, EVENTS, FIELDS, JsonType
 from report_service.settings.listing import all_settings
-from tests.monitoring import FOLDER, RULES, alerts, needed, rules, run
+from tests.support.monitoring import FOLDER, RULES, alerts, needed, rules, run
 
 pytestmark = pytest.mark.monitoring
 

@@ -11,15 +11,15 @@ from uuid import UUID
 import pytest
 
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import COMMAND, CREDENTIALS, DUE, MONTH, plain, wait_until
-from tests.operator_files import write_rows
+from tests.support.operator_files import write_rows
+from tests.support.processes import COMMAND, CREDENTIALS, DUE, MONTH, plain, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 Figures = dict[str, list["Row"]]
 

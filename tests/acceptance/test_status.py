@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import State
 from report_service.domain.kinds import Kind
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import COMMAND, DUE, MONTH, plain
+from tests.support.processes import COMMAND, DUE, MONTH, plain
 
 if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 
 def test_a_program_is_told_everything(cli: Cli, figures: dict[str, list[Row]], start_mock: StartMock) -> None:

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from report_service.mock_api.operator import made_up_operator
-from tests.acceptance.harness import MONTH
+from tests.support.processes import MONTH
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import StartMock
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 MANY = 81
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.acceptance.harness import DUE, MONTH
+from tests.support.processes import DUE, MONTH
 
 if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
-    from tests.acceptance.harness import Cli
+    from tests.support.processes import Cli
 
 HOTLINE = f"{MONTH}/hotline_rating"
 

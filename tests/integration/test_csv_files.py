@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.adapters.csv_files import CsvFile, csv_files
-from report_service.domain.faults import Fault
-from report_service.domain.forms import FORMS
+from report_service.domain.field_errors import FieldError
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from report_service.domain.faults import Faults
+    from report_service.domain.field_errors import FieldErrors
 
 HUB_RATINGS = "month,hub_id,rating\n2026-10,h1,2\n2026-10,h2,3\n"
 ROWS = [
@@ -22,9 +22,9 @@ ROWS = [
 ]
 
 
-def read(path: Path, content: str | bytes) -> list[tuple[int, Mapping[str, object] | Faults]]:
+def read(path: Path, content: str | bytes) -> list[tuple[int, Mapping[str, object] | FieldErrors]]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(CsvFile(path, FORMS["hub-ratings"]).rows(lambda read: None))
+    return list(CsvFile(path, TABLE_SCHEMAS["hub-ratings"]).rows(lambda read: None))
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_a_ragged_row_is_a_fault_of_that_row_alone(path: Path) -> None:
     short, long, good = read(path, "month,hub_id,rating\n2026-10,h1\n2026-10,h1,2,4\n2026-10,h2,3\n")
 
     rule = "must be 3, as in the header; a value with ',' in it goes in double quotes"
-    assert short == (2, (Fault("cells", 2, rule),))
-    assert long == (3, (Fault("cells", 4, rule),))
+    assert short == (2, (FieldError("cells", 2, rule),))
+    assert long == (3, (FieldError("cells", 4, rule),))
     assert good[1] == {"month": "2026-10", "hub_id": "h2", "rating": "3"}
 
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_table_says_where_why_and_the_way_out(
 
 
 def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    file = CsvFile(tmp_path / "hubs.csv", FORMS["hubs"])
+    file = CsvFile(tmp_path / "hubs.csv", TABLE_SCHEMAS["hubs"])
 
     with pytest.raises(BadInput, match=r"hubs\.csv cannot be read: No such file"):
         list(file.rows(lambda read: None))
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
 
 def test_progress_adds_up_to_the_size_of_the_file(path: Path) -> None:
     path.write_text("month,hub_id,rating\n" + "2026-10,h1,2\n" * 20_000)
-    file = CsvFile(path, FORMS["hub-ratings"])
+    file = CsvFile(path, TABLE_SCHEMAS["hub-ratings"])
     told: list[int] = []
 
     for _ in file.rows(told.append):

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import event
 
 from report_service.domain.months import ReportMonth
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.ports import RunRecord
-from tests.simulated_daemon import LOOK, Daemons, SimulatedDaemon
-from tests.simulation import MONTH, Site, World, operator, site, site_at
+from tests.support.simulated_daemon import LOOK, Daemons, SimulatedDaemon
+from tests.support.simulation import MONTH, Site, World, operator, site, site_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def test_every_due_report_has_its_row_from_the_moment_the_month_opens(tmp_path: 
 def test_started_late_it_catches_up_at_once(tmp_path: Path, make: Daemons, moment: str) -> None:
     place = site(tmp_path, World(utc(moment)))
     daemon = make(place)
-    daemon.look()
+    daemon.tick()
 
     assert daemon.states(MONTH) == {"accepted": DUE}
     assert posts(place, MONTH)[0] == utc(moment)
@@ -100,24 +100,24 @@ def test_started_before_the_release_it_sends_nothing_until_then(tmp_path: Path, 
     daemon.live(release)
     assert posts(place, MONTH) == []
 
-    daemon.look()
+    daemon.tick()
     assert posts(place, MONTH)[0] == release
 
 
 def test_restarted_in_the_hour_of_jitter_it_still_waits_for_the_same_moment(tmp_path: Path, make: Daemons) -> None:
     place = site(tmp_path, World(utc("2026-11-01T05:00:30")))
     first = make(place)
-    first.look()
+    first.tick()
     first.close()
     second = make(place)
-    second.look()
+    second.tick()
 
     assert second.daemon.timetable.release(MONTH) > utc("2026-11-01T05:00:30")
     assert posts(place, MONTH) == []
 
 
 def test_across_midnight_of_the_last_day_it_sends_nothing_out_of_the_window(tmp_path: Path, make: Daemons) -> None:
-    place = site(tmp_path, World(utc("2026-11-30T22:20"), faults=[Fault.parse("503@point_rating")]))
+    place = site(tmp_path, World(utc("2026-11-30T22:20"), faults=[InjectedFault.parse("503@point_rating")]))
     daemon = make(place)
     daemon.live(utc("2026-12-01T02:00"))
     sent = posts(place, MONTH)
@@ -136,7 +136,7 @@ def test_how_a_month_ended_is_said_once_whatever_is_started_again(tmp_path: Path
     place = site(tmp_path, World(utc("2026-11-20T12:00")), hubs=2)
     place.ask("DELETE FROM hub_ratings")
     first = make(place)
-    first.look()
+    first.tick()
     first.close()
     place.world.turn_to(utc("2026-12-02T12:00"))
     second = make(place)
@@ -158,11 +158,11 @@ def test_after_three_months_down_each_month_gets_its_true_end_and_the_open_one_i
     months_of(place, MONTH.shift(3))
     place.ask("DELETE FROM hotline_ratings WHERE month = '2026-10'")
     first = make(place)
-    first.look()
+    first.tick()
     first.close()
     place.world.turn_to(utc("2027-02-10T12:00"))
     second = make(place)
-    second.look()
+    second.tick()
 
     assert second.states(MONTH) == {"accepted": DUE - 1, "missed": 1}
     assert second.states(AFTER) == second.states(MONTH.shift(2)) == {"missed": DUE}
@@ -171,14 +171,14 @@ def test_after_three_months_down_each_month_gets_its_true_end_and_the_open_one_i
     assert posts(place, AFTER) == []
     for _ in range(10):
         place.world.turn(15)
-        second.look()
+        second.tick()
     assert len(second.events.of("run.completed")) == 4
 
 
 def test_a_new_ledger_mourns_no_month_before_its_time(tmp_path: Path, make: Daemons) -> None:
     place = site(tmp_path, World(utc("2026-11-20T12:00")))
     daemon = make(place)
-    daemon.look()
+    daemon.tick()
 
     assert daemon.states(BEFORE) == {}
     assert daemon.events.of("window.missed") == []
@@ -264,9 +264,9 @@ def test_a_clock_that_ran_a_month_ahead_and_was_put_right_costs_nothing(tmp_path
     rows = operator()["hub-ratings"]
     place.ask("DELETE FROM hub_ratings WHERE month = '2026-10'")
     daemon = make(place)
-    daemon.look()
+    daemon.tick()
     set_clock(place.world, timedelta(days=25))
-    daemon.look()
+    daemon.tick()
     assert daemon.states(MONTH) == {"accepted": DUE - 2, "missed": 2}
     set_clock(place.world, timedelta(days=-25))
     place.store({"hub-ratings": rows})
@@ -309,7 +309,7 @@ def test_while_another_process_delivers_it_stands_by_and_takes_over_within_90_s_
 ) -> None:
     place = site(tmp_path, World(utc("2026-11-01T04:00")))
     daemon = make(place)
-    daemon.look()
+    daemon.tick()
     place.world.turn_to(daemon.daemon.timetable.release(MONTH))
     leave_a_run_of_another(daemon, "another:1")
     died = place.world.now()
@@ -326,8 +326,8 @@ def test_what_another_replica_did_is_not_done_again(tmp_path: Path, make: Daemon
     one, two = make(place), make(place)
     until = one.daemon.timetable.release(MONTH) + timedelta(hours=5)
     while place.world.now() < until:
-        one.look()
-        two.look()
+        one.tick()
+        two.tick()
         place.world.turn(LOOK.total_seconds())
 
     assert len(posts(place, MONTH)) == DUE
@@ -343,9 +343,9 @@ def test_a_run_that_was_asked_to_stop_is_taken_up_by_the_other_replica_at_once(
     place = site(tmp_path, World(utc("2026-11-03T12:00"), latency=lambda _: 1.0))
     one, two = make(place), make(place)
     place.world.after(1.5, lambda: setattr(one, "reason", "SIGTERM"))
-    one.look()
+    one.tick()
     sent = len(posts(place, MONTH))
-    two.look()
+    two.tick()
 
     assert 0 < sent < DUE
     assert two.states(MONTH) == {"accepted": DUE}
@@ -356,22 +356,22 @@ def test_asked_to_stop_it_begins_nothing_new(tmp_path: Path, make: Daemons) -> N
     place = site(tmp_path, World(utc("2026-11-03T12:00")))
     daemon = make(place)
     daemon.reason = "SIGTERM"
-    daemon.look()
+    daemon.tick()
 
     assert daemon.events.names() == []
 
 
 def test_an_api_that_is_down_fails_the_run_and_the_next_sweep_delivers(tmp_path: Path, make: Daemons) -> None:
-    place = site(tmp_path, World(utc("2026-11-03T12:00"), faults=[Fault.parse("503")]))
+    place = site(tmp_path, World(utc("2026-11-03T12:00"), faults=[InjectedFault.parse("503")]))
     daemon = make(place)
-    daemon.look()
-    assert daemon.daemon.vitals.failing is not None
+    daemon.tick()
+    assert daemon.daemon.worker_health.failing is not None
     assert daemon.beat()["last_run_failed"] == 1
     place.world.mock.set_faults([])
     daemon.live(place.world.now() + timedelta(minutes=16))
 
     assert daemon.states(MONTH) == {"accepted": DUE}
-    assert daemon.daemon.vitals.failing is None
+    assert daemon.daemon.worker_health.failing is None
     assert daemon.beat()["last_run_failed"] == 0
 
 
@@ -388,8 +388,8 @@ def test_a_bug_in_a_run_is_raised_once_and_tried_again_at_the_pace_of_sweeps(
 
     daemon = make(place, redact=redact)
     with pytest.raises(KeyError):
-        daemon.look()
-    assert daemon.daemon.vitals.failing == "KeyError: 'a bug'"
+        daemon.tick()
+    assert daemon.daemon.worker_health.failing == "KeyError: 'a bug'"
     daemon.live(utc("2026-11-03T12:14"))  # raises nothing: nothing is due
     assert daemon.beat()["last_run_failed"] == 1
     broken = False
@@ -409,34 +409,34 @@ def test_a_closing_that_failed_is_tried_again_until_it_succeeds_and_told_once(
     if elsewhere:
         other.write_bytes(Path(place.url.removeprefix("sqlite:///")).read_bytes())
     hubs = Site(world=place.world, url=f"sqlite:///{other}") if elsewhere else place
-    make(place).look()
+    make(place).tick()
     place.world.turn_to(utc("2026-12-01T00:30"))
     hubs.ask("ALTER TABLE hubs RENAME TO away")
     daemon = make(place)
     daemon.live(utc("2026-12-01T00:50"))
     failed = [run for run in daemon.events.of("run.failed") if run["month"] == "2026-10"]
-    assert daemon.daemon.vitals.failing is not None
+    assert daemon.daemon.worker_health.failing is not None
     hubs.ask("ALTER TABLE away RENAME TO hubs")
     daemon.live(utc("2026-12-01T02:00"))
 
     assert len(failed) == 2 if elsewhere else 15 < len(failed) < 21
-    assert daemon.daemon.vitals.failing is None
+    assert daemon.daemon.worker_health.failing is None
     assert len([run for run in daemon.events.of("run.completed") if run["month"] == "2026-10"]) == 1
     assert len(daemon.events.of("window.closed")) == 1
 
 
 def test_a_failure_is_past_when_another_replica_has_done_the_work(tmp_path: Path, make: Daemons) -> None:
-    place = site(tmp_path, World(utc("2026-11-03T12:00"), faults=[Fault.parse("401@token")]))
+    place = site(tmp_path, World(utc("2026-11-03T12:00"), faults=[InjectedFault.parse("401@token")]))
     one, two = make(place), make(place)
-    one.look()
-    assert one.daemon.vitals.failing is not None
+    one.tick()
+    assert one.daemon.worker_health.failing is not None
     place.world.mock.set_faults([])
     place.world.turn(900)
-    two.look()
-    one.look()
+    two.tick()
+    one.tick()
 
     assert two.states(MONTH) == {"accepted": DUE}
-    assert one.daemon.vitals.failing is None
+    assert one.daemon.worker_health.failing is None
     assert one.events.of("run.completed") == []
 
 
@@ -446,7 +446,7 @@ def test_a_clock_that_is_set_back_between_any_two_looks_at_it_does_no_harm(tmp_p
         place = site(tmp_path, world)
         daemon = make(place)
         world.readings_left = readings
-        daemon.look()
+        daemon.tick()
         world.readings_left = None
         daemon.live(utc("2026-11-01T00:05"))
 
@@ -472,7 +472,7 @@ def test_a_look_while_nothing_is_due_is_one_small_query(tmp_path: Path, make: Da
     place = site(tmp_path, World(utc("2026-11-03T12:00")))
     daemon = make(place)
     for _ in range(3):
-        daemon.look()
+        daemon.tick()
         place.world.turn(15)
     asked: list[str] = []
 
@@ -480,7 +480,7 @@ def test_a_look_while_nothing_is_due_is_one_small_query(tmp_path: Path, make: Da
         asked.append(statement)
 
     event.listen(daemon.daemon.service.store.engine, "before_cursor_execute", note)
-    daemon.look()
+    daemon.tick()
 
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
     assert not [statement for statement in asked if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
@@ -491,11 +491,11 @@ def test_a_store_that_cannot_be_opened_is_waited_for_and_told_once(tmp_path: Pat
     path.mkdir()
     daemon = make(Site(world=World(utc("2026-11-03T12:00")), url=f"sqlite:///{path}"))
     daemon.daemon.watch.ready()
-    daemon.look()
+    daemon.tick()
     daemon.beat()
     daemon.world.turn(40)
     path.rmdir()
-    daemon.look()
+    daemon.tick()
 
     assert [name for name in daemon.events.names() if name.startswith("store.")] == [
         "store.lost",

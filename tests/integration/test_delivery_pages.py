@@ -6,35 +6,35 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from report_service.bootstrap import build, intake_of, routes_of
-from report_service.domain.forms import FORMS
 from report_service.domain.months import ReportMonth
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.mock_api.app import MockObelis
 from report_service.mock_api.operator import made_up_operator
-from report_service.ports import Exchanged
-from report_service.services.deliver import PAGE
+from report_service.ports import CompletedRequest
+from report_service.services.delivery.dispatcher import PAGE
 from report_service.settings import load_settings
-from tests.fakes import FakeClock, RecordingEvents
+from tests.support.fakes import FakeClock, RecordingEvents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from report_service.ports import Permit, ReportApi, Request
+    from report_service.ports import ReportApi, Request, SendCheck
 
 
 @dataclass
 class SevenAtOnce:
-    """Exchanges that have all ended when they are looked at: seven a turn, which is no divisor of a page."""
+    """RequestExecutor that have all ended when they are looked at: seven a turn, which is no divisor of a page."""
 
     api: ReportApi
     capacity: int = 7
-    ended: list[Exchanged] = field(default_factory=list)
+    ended: list[CompletedRequest] = field(default_factory=list)
 
-    def start(self, request: Request, permit: Permit) -> None:
-        answer = self.api.exchange(request, permit)
-        self.ended.append(Exchanged(request=request, answer=answer, started=1000.0, ended=1000.0))
+    def submit(self, request: Request, send_check: SendCheck) -> None:
+        answer = self.api.exchange(request, send_check)
+        self.ended.append(CompletedRequest(request=request, answer=answer, started=1000.0, ended=1000.0))
 
-    def finished(self, timeout_s: float) -> Sequence[Exchanged]:
+    def completed(self, timeout_s: float) -> Sequence[CompletedRequest]:
         ended, self.ended = self.ended, []
         return ended
 
@@ -43,16 +43,16 @@ class SevenAtOnce:
 
 
 class NoPace:
-    def seed(self, sent: object, *, at: float) -> None:
+    def restore(self, sent: object, *, at: float) -> None:
         pass
 
     def wait_s(self, at: float) -> float:
         return 0.0
 
-    def granted(self, request_id: str, at: float) -> None:
+    def acquired(self, request_id: str, at: float) -> None:
         pass
 
-    def ended(self, request_id: str, at: float) -> None:
+    def completed(self, request_id: str, at: float) -> None:
         pass
 
     def throttled(self, at: float, *, retry_after_s: float | None = None, started: float | None = None) -> None:
@@ -75,15 +75,15 @@ def test_a_month_of_several_pages_is_sent_once(tmp_path: Path) -> None:
         redact=str,
         clock=clock,
         mock=mock,
-        new_pacer=NoPace,
-        exchanges=SevenAtOnce,
+        new_rate_limiter=NoPace,
+        executor=SevenAtOnce,
         seed=1,
     )
     tables = made_up_operator(month, hubs=PAGE // 5)
     for name, rows in tables.items():
-        values = [FORMS[name].read(row) for row in rows]
+        values = [TABLE_SCHEMAS[name].read(row) for row in rows]
         intake_of(settings, service.store, clock).upsert(
-            FORMS[name], [row for row in values if isinstance(row, dict)]
+            TABLE_SCHEMAS[name], [row for row in values if isinstance(row, dict)]
         )
 
     result = service.reconciler.reconcile(month, trigger="run", patience_s=0)

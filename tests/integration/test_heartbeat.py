@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from report_service.mock_api.faults import Fault
-from tests.simulated_daemon import start
-from tests.simulation import MONTH, Site, World, operator, site
+from report_service.mock_api.injected_faults import InjectedFault
+from tests.support.simulated_daemon import start
+from tests.support.simulation import MONTH, Site, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def test_before_anything_happened_it_says_what_is_known(place: Site) -> None:
 
 def test_a_complete_month_is_told_with_the_time_of_its_completion(place: Site) -> None:
     daemon = start(place)
-    daemon.look()
+    daemon.tick()
     completed = place.world.now()
     place.world.turn(86_400)
     said = daemon.beat()
@@ -57,21 +57,21 @@ def test_a_complete_month_is_told_with_the_time_of_its_completion(place: Site) -
 
 def test_an_earlier_month_counts_as_the_last_complete_one_until_the_newest_is(place: Site) -> None:
     daemon = start(place)
-    daemon.look()
+    daemon.tick()
     place.world.turn_to(utc("2026-12-02T12:00"))
-    daemon.look()  # November has no rows yet
+    daemon.tick()  # November has no rows yet
     assert daemon.beat()["last_completed_month"] == "2026-10"
 
     place.store(operator(MONTH.shift(1)))
     place.world.turn(16 * 60)
-    daemon.look()
+    daemon.tick()
     assert daemon.beat()["last_completed_month"] == "2026-11"
 
 
 def test_no_month_is_complete_when_something_was_missed_in_each(place: Site) -> None:
     place.ask("DELETE FROM hotline_ratings")
     daemon = start(place)
-    daemon.look()
+    daemon.tick()
 
     assert "last_completed_month" not in daemon.beat()
 
@@ -79,7 +79,7 @@ def test_no_month_is_complete_when_something_was_missed_in_each(place: Site) -> 
 def test_what_is_left_is_forecast(tmp_path: Path) -> None:
     place = site(tmp_path, World(utc("2026-11-01T01:00")), {"obelis__requests_per_minute": "1"})
     daemon = start(place)
-    daemon.look()  # plans: the release is to come
+    daemon.tick()  # plans: the release is to come
     said = daemon.beat()
 
     assert (said["pending"], said["forecast_in_time"]) == (DUE, True)
@@ -89,30 +89,30 @@ def test_what_is_left_is_forecast(tmp_path: Path) -> None:
 def test_the_clock_s_difference_to_the_api_s_is_told(place: Site) -> None:
     place.world.mock.set_skew(-90)
     daemon = start(place)
-    daemon.look()
+    daemon.tick()
 
     assert daemon.beat()["skew_s"] == pytest.approx(90, abs=1)
 
 
 def test_of_two_replicas_the_one_that_delivered_last_holds_the_lease(place: Site) -> None:
     one, two = start(place), start(place)
-    one.look()
+    one.tick()
     assert (one.beat()["lease_holder"], two.beat()["lease_holder"]) == (True, False)
     place.world.turn(7 * 3600)
-    two.look()
+    two.tick()
     assert (one.beat()["lease_holder"], two.beat()["lease_holder"]) == (False, True)
 
 
 def test_a_failed_run_is_told_until_one_ended_well_and_also_by_the_other_replica(place: Site) -> None:
-    place.world.mock.set_faults([Fault.parse("401@token")])
+    place.world.mock.set_faults([InjectedFault.parse("401@token")])
     one, two = start(place), start(place)
-    one.look()
+    one.tick()
     assert (one.beat()["last_run_failed"], two.beat()["last_run_failed"]) == (1, 1)
 
     place.ask("UPDATE runs SET result = NULL")  # as while the next one goes on
     assert two.beat()["last_run_failed"] == 1
     place.world.mock.set_faults([])
-    two.look()
+    two.tick()
     assert (one.beat()["last_run_failed"], two.beat()["last_run_failed"]) == (0, 0)
 
 
@@ -142,9 +142,9 @@ def test_the_pulse_says_what_health_must_know_and_no_secret(place: Site) -> None
     assert well.beat_at == place.world.monotonic()
     assert well.stale_after_s == 150
 
-    vitals = daemon.daemon.vitals
-    vitals.failing, vitals.crashes = "no token: hush", 2
-    vitals.crashed["look"] = "KeyError: hush"
+    worker_health = daemon.daemon.worker_health
+    worker_health.failing, worker_health.crashes = "no token: hush", 2
+    worker_health.crashed["look"] = "KeyError: hush"
     daemon.beat()
     ill = daemon.pulses[-1]
     assert (ill.failing, ill.crashed, ill.crashes) == ("no token: ***", "look: KeyError: ***", 2)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from report_service.adapters.csv_files import csv_files
 from report_service.adapters.db.intake import SqlIntake
-from report_service.domain.forms import FORMS
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import import_files
 
@@ -146,6 +146,6 @@ def test_what_fails_while_rows_are_written_leaves_nothing_behind(store: Store) -
         raise BadInput("changed")
 
     with pytest.raises(BadInput):
-        SqlIntake(store, {}).upsert(FORMS["hub-ratings"], endless())
+        SqlIntake(store, {}).upsert(TABLE_SCHEMAS["hub-ratings"], endless())
 
     assert rows(store, "SELECT count(*) FROM hub_ratings") == [(0,)]

@@ -18,7 +18,7 @@ from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.errors import LeaseLost
 from report_service.ports import Lease
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,9 +180,9 @@ def test_a_holder_that_was_paused_and_replaced_can_write_nothing_more(store: Sto
     late: list[Callable[[], object]] = [
         lambda: ledger.renew(lease, at=0),
         lambda: ledger.save_plan(MONTH, Kind.HUB_RATING, [], at=at, lease=lease),
-        lambda: ledger.drop_undue(MONTH, Kind.HUB_RATING, [], lease=lease),
+        lambda: ledger.withdraw(MONTH, Kind.HUB_RATING, [], lease=lease),
         lambda: ledger.record([], [], lease=lease),
-        lambda: ledger.adopt(at=at, timeout_s=25, lease=lease),
+        lambda: ledger.recover_in_flight(at=at, timeout_s=25, lease=lease),
         lambda: ledger.close_month(MONTH, at=at, lease=lease),
     ]
     for write in late:

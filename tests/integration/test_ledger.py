@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert, select, update
 
-from report_service.adapters.db.standings import durations
+from report_service.adapters.db.status_queries import durations
 from report_service.adapters.db.tables import deliveries, payloads, runs
-from report_service.domain.answers import Answer, Outcome
 from report_service.domain.delivery import DONE, OPEN, Evidence, State
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
+from report_service.domain.rate_limiter import RecentRequest
+from report_service.domain.responses import ApiResponse, Outcome
 from report_service.errors import IllegalTransition, LeaseLost, StoreUnavailable
-from report_service.ports import RunRecord, Sent, Standing, Undelivered, Waiver
-from tests.integration.ledger_desk import (
+from report_service.ports import DeliveryStatus, RunRecord, Undelivered, Waiver
+from tests.support.ledger_desk import (
     CONFLICT,
     GONE,
     MONTH,
@@ -32,13 +33,13 @@ from tests.integration.ledger_desk import (
     later,
     row,
 )
-from tests.obelis_answers import CASES, OBELIS_ID
+from tests.support.obelis_answers import CASES, OBELIS_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from report_service.adapters.db.engine import Store
-    from report_service.domain.planning import Found
+    from report_service.domain.planning import SourceFinding
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def desk(store: Store) -> Desk:
 
 def test_what_was_planned_is_known(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(9), "c": GONE})
-    known = desk.ledger.planned(MONTH, Kind.HUB_RATING)
+    known = desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING)
     assert {subject: one.state for subject, one in known.items()} == {
         "a": State.PENDING,
         "b": State.INVALID,
@@ -87,13 +88,17 @@ def test_a_changed_row_replaces_what_is_to_be_sent_and_both_bodies_stay(desk: De
     desk.plan({"a": row(3)})
     [due] = desk.due()
     assert (due.body, due.state, due.attempts) == (b'{"month": "10-2026", "rating": 3}', State.PENDING, 1)
-    assert (due.streak, due.http_status, due.next_attempt_at) == (0, None, None)  # its tries begin anew
+    assert (due.consecutive_failures, due.http_status, due.next_attempt_at) == (
+        0,
+        None,
+        None,
+    )  # its tries begin anew
     with desk.store.read() as connection:
         assert len(connection.execute(select(payloads)).all()) == 2
 
 
 @pytest.mark.parametrize("found", [row(9), GONE], ids=["invalid", "gone"])
-def test_what_cannot_be_sent_any_more_waits_for_no_try(desk: Desk, found: Found) -> None:
+def test_what_cannot_be_sent_any_more_waits_for_no_try(desk: Desk, found: SourceFinding) -> None:
     desk.plan({"a": row(2)})
     desk.deliver({"a": UNKNOWN_HUB})
     assert desk.row("a").next_attempt_at == later(300)
@@ -108,9 +113,9 @@ def test_a_plan_leaves_the_next_try_of_an_unknown_end_as_it_is(desk: Desk) -> No
     before = desk.row("a")
     desk.plan({"a": row(3)})
     after = desk.row("a")
-    assert (after.next_attempt_at, after.streak, after.payload_sha256, after.unsettled) == (
+    assert (after.next_attempt_at, after.consecutive_failures, after.payload_sha256, after.in_doubt) == (
         before.next_attempt_at,
-        before.streak,
+        before.consecutive_failures,
         before.payload_sha256,
         True,
     )
@@ -134,8 +139,8 @@ def test_the_database_itself_refuses_a_second_row_for_a_report(desk: Desk) -> No
 
 def test_kinds_and_months_are_kept_apart(desk: Desk) -> None:
     desk.plan({"a": row(2)})
-    assert desk.ledger.planned(MONTH, Kind.AD_HOC_TARIFF) == {}
-    assert desk.ledger.planned(MONTH.shift(1), Kind.HUB_RATING) == {}
+    assert desk.ledger.known_deliveries(MONTH, Kind.AD_HOC_TARIFF) == {}
+    assert desk.ledger.known_deliveries(MONTH.shift(1), Kind.HUB_RATING) == {}
     assert desk.ledger.due(MONTH.shift(1), at=NOW, limit=10) == []
 
 
@@ -146,14 +151,14 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
     desk.plan({"never sent": row(2), "no row": GONE, "accepted": row(3), "doubtful": row(4), "due": row(5)})
     desk.deliver({"accepted": YES, "doubtful": TIME_OUT})
     gone = ["never sent", "no row", "accepted", "doubtful", "unheard of"]
-    desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, gone, lease=desk.lease)
-    known = desk.ledger.planned(MONTH, Kind.HUB_RATING)
+    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, gone, lease=desk.lease)
+    known = desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING)
     assert {subject: one.due for subject, one in known.items()} == {
         "accepted": False,
         "doubtful": False,
         "due": True,
     }
-    assert desk.ledger.tally(MONTH).expected == 1
+    assert desk.ledger.month_counts(MONTH).expected == 1
     assert desk.subjects(at=later(9999)) == ["due"]
     assert desk.ledger.waiting(MONTH) is None
     assert [one.key.subject for one in desk.ledger.outstanding(MONTH)] == ["due"]
@@ -162,18 +167,18 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
 def test_what_is_due_again_is_as_it_was(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     desk.deliver({"a": YES})
-    desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, ["a", "b"], lease=desk.lease)
+    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["a", "b"], lease=desk.lease)
     desk.plan({"a": row(2), "b": row(2)})
     assert desk.states() == {"a": State.ACCEPTED, "b": State.PENDING}
-    assert desk.ledger.tally(MONTH).expected == 2
+    assert desk.ledger.month_counts(MONTH).expected == 2
 
 
 def test_a_thousand_reports_can_go_at_once(desk: Desk) -> None:
     subjects = [f"{number:04}" for number in range(1100)]
     desk.plan(dict.fromkeys(subjects, row(2)))
-    desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, subjects[1:], lease=desk.lease)
+    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, subjects[1:], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
-    desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, [], lease=desk.lease)
+    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, [], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
 
 
@@ -228,7 +233,7 @@ def test_a_waiver_counts_from_the_next_plan_on_and_so_does_its_end(desk: Desk) -
 
 def test_what_was_never_tried_comes_first_and_then_the_order_of_kinds(desk: Desk) -> None:
     desk.plan({"retried": row(2)}, kind=Kind.NONDISCRIMINATORY_ACCESS)
-    desk.deliver({"retried": Answer(http_status=429)})
+    desk.deliver({"retried": ApiResponse(http_status=429)})
     for kind in reversed(Kind):
         desk.plan({} if kind is Kind.HOTLINE_RATING else {f"{kind}-b": row(2), f"{kind}-a": row(2)}, kind=kind)
     desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
@@ -268,15 +273,15 @@ def test_a_due_report_has_all_that_its_delivery_takes(desk: Desk) -> None:
     assert delivery.key == DeliveryKey(MONTH, Kind.HUB_RATING, "a")
     assert (delivery.path, delivery.body) == ("/ratings", b'{"month": "10-2026", "rating": 2}')
     assert delivery.payload_sha256 == hashlib.sha256(delivery.body).hexdigest()
-    assert (delivery.state, delivery.unsettled, delivery.outdated) == (State.RETRYING, True, True)
-    assert (delivery.attempts, delivery.streak, delivery.last_outcome) == (1, 1, Outcome.NO_ANSWER)
+    assert (delivery.state, delivery.in_doubt, delivery.outdated) == (State.RETRYING, True, True)
+    assert (delivery.attempts, delivery.consecutive_failures, delivery.last_outcome) == (1, 1, Outcome.NO_ANSWER)
     assert (delivery.detail, delivery.http_status, delivery.next_attempt_at) == (TIME_OUT.detail, None, later(2))
-    assert (delivery.drift, delivery.altered, delivery.obelis_id) == (False, False, None)
+    assert (delivery.drift, delivery.echo_differs, delivery.obelis_id) == (False, False, None)
 
 
 @pytest.mark.parametrize(("found", "outdated"), [(row(2), False), (row(3), True), (row(9), True), (GONE, False)])
 def test_a_row_that_changed_while_its_bytes_have_an_unknown_end_drifts_once_they_are_accepted(
-    desk: Desk, found: Found, *, outdated: bool
+    desk: Desk, found: SourceFinding, *, outdated: bool
 ) -> None:
     desk.plan({"a": row(2)})
     desk.deliver({"a": TIME_OUT})
@@ -285,7 +290,7 @@ def test_a_row_that_changed_while_its_bytes_have_an_unknown_end_drifts_once_they
     assert delivery.outdated is outdated
     desk.deliver({"a": CONFLICT}, at=later(60))
     assert desk.row("a").drift is outdated
-    assert desk.ledger.tally(MONTH).drifted == outdated
+    assert desk.ledger.month_counts(MONTH).drifted == outdated
     desk.plan({"a": found})
     assert desk.row("a").drift is outdated
 
@@ -336,7 +341,7 @@ def test_each_answer_of_obelis_makes_the_row_that_it_should(desk: Desk, *, doubt
     expected = AFTER_AN_UNKNOWN_END if doubtful else ROWS
     rows = {case.name: desk.row(case.name) for case in CASES}
     assert {
-        name: (State(one.state), one.evidence and Evidence(one.evidence), one.unsettled)
+        name: (State(one.state), one.evidence and Evidence(one.evidence), one.in_doubt)
         for name, one in rows.items()
     } == {case.name: expected[case.outcome] for case in CASES}
     for case in CASES:
@@ -354,14 +359,14 @@ def test_an_answer_that_no_store_could_hold_is_held(desk: Desk) -> None:
     odd = rb'"x\u0000y\ud800z"'
     desk.deliver(
         {
-            "a": Answer(
+            "a": ApiResponse(
                 http_status=200, body=b'{"statusCode": 200, "data": {"id": %s, "rating": %s}}' % (odd, odd)
             ),
-            "b": Answer(http_status=400, body=b'{"message": %s}' % odd),
+            "b": ApiResponse(http_status=400, body=b'{"message": %s}' % odd),
         }
     )
     assert desk.row("a").obelis_id is None
-    assert desk.row("a").altered
+    assert desk.row("a").echo_differs
     assert desk.row("b").detail == "x�y�z"
 
 
@@ -380,10 +385,10 @@ def test_what_obelis_stored_otherwise_stays_a_drift_whatever_is_planned(desk: De
 def test_an_intent_is_there_before_its_answer(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     [delivery] = desk.due()
-    [intent] = desk.send([delivery])
+    [start] = desk.send([delivery])
     assert desk.states() == {"a": State.IN_FLIGHT}
     [attempt] = desk.attempts()
-    assert attempt.request_id == intent.request.request_id
+    assert attempt.request_id == start.request.request_id
     assert (attempt.delivery_id, attempt.payload_sha256) == (delivery.row, delivery.payload_sha256)
     assert (attempt.endpoint, attempt.run_id, attempt.instance) == ("mock", "run-1", desk.name)
     assert (attempt.verb, attempt.path, attempt.started_at) == ("POST", "/ratings", NOW)
@@ -405,15 +410,15 @@ def test_an_attempt_ends_with_what_came_of_it(desk: Desk) -> None:
 def test_outcomes_and_intents_go_in_one_step(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     first, second = desk.due()
-    [intent] = desk.send([first])
-    desk.ledger.record([desk.ended(intent, first, YES)], [desk.intent(second)], lease=desk.lease)
+    [start] = desk.send([first])
+    desk.ledger.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
     assert desk.states() == {"a": State.ACCEPTED, "b": State.IN_FLIGHT}
 
 
 def test_a_token_request_is_an_attempt_without_a_report(desk: Desk) -> None:
-    intent = desk.intent(None)
-    desk.ledger.record([], [intent], lease=desk.lease)
-    desk.ledger.record([desk.ended(intent, None, YES, at=later(1))], [], lease=desk.lease)
+    start = desk.start(None)
+    desk.ledger.record([], [start], lease=desk.lease)
+    desk.ledger.record([desk.ended(start, None, YES, at=later(1))], [], lease=desk.lease)
     [attempt] = desk.attempts()
     assert (attempt.delivery_id, attempt.payload_sha256, attempt.path) == (None, None, "/token")
     assert (attempt.outcome, attempt.ended_at) == ("accepted", later(1))
@@ -427,12 +432,12 @@ def test_nothing_to_record_is_no_error(desk: Desk) -> None:
 def test_an_intent_that_fails_takes_the_outcomes_beside_it_back(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     first, second = desk.due()
-    [intent] = desk.send([first])
+    [start] = desk.send([first])
     twin = replace(
-        desk.intent(second), request=replace(desk.intent(second).request, request_id=intent.request.request_id)
+        desk.start(second), request=replace(desk.start(second).request, request_id=start.request.request_id)
     )
     with pytest.raises(StoreUnavailable):
-        desk.ledger.record([desk.ended(intent, first, YES)], [twin], lease=desk.lease)
+        desk.ledger.record([desk.ended(start, first, YES)], [twin], lease=desk.lease)
     assert desk.states() == {"a": State.IN_FLIGHT, "b": State.PENDING}
     assert [attempt.outcome for attempt in desk.attempts()] == [None]
 
@@ -441,7 +446,7 @@ def test_a_report_is_not_sent_twice_whoever_asks(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     first, second = desk.due()
     with pytest.raises(IllegalTransition):
-        desk.ledger.record([], [desk.intent(first), desk.intent(second), desk.intent(first)], lease=desk.lease)
+        desk.ledger.record([], [desk.start(first), desk.start(second), desk.start(first)], lease=desk.lease)
     assert desk.states() == {"a": State.PENDING, "b": State.PENDING}
     desk.send([first])
     with pytest.raises(IllegalTransition):
@@ -464,8 +469,8 @@ def test_recording_an_outcome_again_changes_nothing(desk: Desk) -> None:
     """After a commit of which nobody knows whether it went through."""
     desk.plan({"a": row(2)})
     [delivery] = desk.due()
-    [intent] = desk.send([delivery])
-    ended = desk.ended(intent, delivery, YES)
+    [start] = desk.send([delivery])
+    ended = desk.ended(start, delivery, YES)
     desk.ledger.record([ended], [], lease=desk.lease)
     before = desk.row("a"), desk.attempts()
     desk.ledger.record([ended], [], lease=desk.lease)
@@ -478,21 +483,21 @@ def test_recording_an_outcome_again_changes_nothing(desk: Desk) -> None:
 def test_a_late_writer_leaves_the_ends_of_its_attempts_and_no_more(store: Store, desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
     first, second, third = desk.due()
-    [intent] = desk.send([first])
+    [start] = desk.send([first])
     desk.ledger.release(desk.lease)
     successor = Desk(store, at=later(60))
     before = [desk.row(subject) for subject in "abc"]
     with pytest.raises(LeaseLost):
-        desk.ledger.record([desk.ended(intent, first, YES)], [desk.intent(second)], lease=desk.lease)
+        desk.ledger.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
     assert [desk.row(subject) for subject in "abc"] == before
     [attempt] = desk.attempts()
     assert (attempt.outcome, attempt.http_status) == ("accepted", 200)
     with pytest.raises(LeaseLost):
         desk.plan({"b": row(3)})
     with pytest.raises(LeaseLost):
-        desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, ["c"], lease=desk.lease)
+        desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["c"], lease=desk.lease)
     with pytest.raises(LeaseLost):
-        desk.ledger.adopt(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
+        desk.ledger.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
     with pytest.raises(LeaseLost):
         desk.ledger.close_month(MONTH, at=NOW, lease=desk.lease)
     assert [desk.row(subject) for subject in "abc"] == before
@@ -506,35 +511,35 @@ def test_a_late_writer_leaves_the_ends_of_its_attempts_and_no_more(store: Store,
 def test_what_was_left_in_flight_has_an_unknown_end(store: Store, desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
     in_flight, refused, _pending = desk.due()
-    desk.deliver({"b": Answer(http_status=404)})
+    desk.deliver({"b": ApiResponse(http_status=404)})
     assert refused.key.subject == "b"
     desk.send([in_flight], at=later(10))
     desk.ledger.release(desk.lease)
     successor = Desk(store, at=later(12))
     before = [desk.row(subject) for subject in "bc"]
-    assert successor.ledger.adopt(at=later(12), timeout_s=TIMEOUT_S, lease=successor.lease) == 1
+    assert successor.ledger.recover_in_flight(at=later(12), timeout_s=TIMEOUT_S, lease=successor.lease) == 1
     left = desk.row("a")
-    assert (left.state, left.unsettled, left.attempts) == ("retrying", True, 1)
+    assert (left.state, left.in_doubt, left.attempts) == ("retrying", True, 1)
     assert (left.last_outcome, left.http_status) == ("no_answer", None)
     assert "ended before the answer was recorded" in left.detail
     assert left.next_attempt_at == later(35)
     assert [desk.row(subject) for subject in "bc"] == before
-    assert successor.ledger.adopt(at=later(13), timeout_s=TIMEOUT_S, lease=successor.lease) == 0
+    assert successor.ledger.recover_in_flight(at=later(13), timeout_s=TIMEOUT_S, lease=successor.lease) == 0
 
 
 @pytest.mark.parametrize(("seconds", "due"), [(34.9, False), (35, True), (35.1, True)])
 def test_it_is_sent_again_a_time_out_after_it_went_out(desk: Desk, seconds: float, *, due: bool) -> None:
     desk.plan({"a": row(2)})
     desk.send(desk.due(), at=later(10))
-    desk.ledger.adopt(at=later(11), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.recover_in_flight(at=later(11), timeout_s=TIMEOUT_S, lease=desk.lease)
     assert (desk.subjects(at=later(seconds)) == ["a"]) is due
 
 
 def test_it_goes_by_the_last_of_its_attempts(desk: Desk) -> None:
     desk.plan({"a": row(2)})
-    desk.deliver({"a": Answer(http_status=503)})
+    desk.deliver({"a": ApiResponse(http_status=503)})
     desk.send(desk.due(at=later(100)), at=later(100))
-    desk.ledger.adopt(at=later(101), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.recover_in_flight(at=later(101), timeout_s=TIMEOUT_S, lease=desk.lease)
     found = desk.row("a")
     assert (found.next_attempt_at, found.attempts) == (later(125), 2)
     assert (found.last_outcome, found.http_status) == ("no_answer", None)
@@ -543,7 +548,7 @@ def test_it_goes_by_the_last_of_its_attempts(desk: Desk) -> None:
 def test_a_clock_that_ran_ahead_does_not_put_it_off(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     desk.send(desk.due(), at=later(86_400))
-    desk.ledger.adopt(at=later(5), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.recover_in_flight(at=later(5), timeout_s=TIMEOUT_S, lease=desk.lease)
     assert desk.row("a").next_attempt_at == later(30)
 
 
@@ -555,29 +560,31 @@ def test_a_clock_that_ran_ahead_does_not_put_it_off(desk: Desk) -> None:
         (NO, State.REJECTED, None),
     ],
 )
-def test_the_same_bytes_settle_it(desk: Desk, answer: Answer, state: State, evidence: Evidence | None) -> None:
+def test_the_same_bytes_settle_it(
+    desk: Desk, answer: ApiResponse, state: State, evidence: Evidence | None
+) -> None:
     desk.plan({"a": row(2)})
     [before] = desk.due()
     desk.send([before])
-    desk.ledger.adopt(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
     desk.plan({"a": row(5)})
     [again] = desk.due(at=later(60))
     assert again.body == before.body
     desk.deliver({"a": answer}, at=later(60))
     found = desk.row("a")
-    assert (found.state, found.evidence, found.unsettled) == (state, evidence, False)
+    assert (found.state, found.evidence, found.in_doubt) == (state, evidence, False)
 
 
 def test_an_attempt_whose_answer_came_too_late_still_ends(store: Store, desk: Desk) -> None:
     """The report is the successor's by then; that it was accepted it learns from the API."""
     desk.plan({"a": row(2)})
     [delivery] = desk.due()
-    [intent] = desk.send([delivery])
+    [start] = desk.send([delivery])
     desk.ledger.release(desk.lease)
     successor = Desk(store, at=later(60))
-    successor.ledger.adopt(at=later(60), timeout_s=TIMEOUT_S, lease=successor.lease)
+    successor.ledger.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=successor.lease)
     with pytest.raises(LeaseLost):
-        desk.ledger.record([desk.ended(intent, delivery, YES)], [], lease=desk.lease)
+        desk.ledger.record([desk.ended(start, delivery, YES)], [], lease=desk.lease)
     assert desk.states() == {"a": State.RETRYING}
     successor.deliver({"a": CONFLICT}, at=later(90))
     assert desk.row("a").evidence == "inferred"
@@ -592,20 +599,22 @@ def test_what_was_sent_in_the_last_minute_counts_by_its_age(desk: Desk) -> None:
     [one] = desk.send([answered], at=later(-50))
     desk.ledger.record([desk.ended(one, answered, YES, at=later(-49))], [], lease=desk.lease)
     [two] = desk.send([throttled], at=later(-30))
-    desk.ledger.record([desk.ended(two, throttled, Answer(http_status=429), at=later(-28))], [], lease=desk.lease)
+    desk.ledger.record(
+        [desk.ended(two, throttled, ApiResponse(http_status=429), at=later(-28))], [], lease=desk.lease
+    )
     desk.send([under_way], at=later(-10))
-    desk.ledger.record([], [desk.intent(None, at=later(-5))], lease=desk.lease)
+    desk.ledger.record([], [desk.start(None, at=later(-5))], lease=desk.lease)
     assert desk.ledger.sent_since(60, at=NOW) == [
-        Sent(started_ago_s=50, ended_ago_s=49),
-        Sent(started_ago_s=30, ended_ago_s=28, throttled=True),
-        Sent(started_ago_s=10, ended_ago_s=None),
-        Sent(started_ago_s=5, ended_ago_s=None),
+        RecentRequest(started_ago_s=50, ended_ago_s=49),
+        RecentRequest(started_ago_s=30, ended_ago_s=28, throttled=True),
+        RecentRequest(started_ago_s=10, ended_ago_s=None),
+        RecentRequest(started_ago_s=5, ended_ago_s=None),
     ]
 
 
 @pytest.mark.parametrize(("seconds", "counts"), [(59.999, True), (60, False), (60.001, False)])
 def test_a_request_counts_for_as_long_as_was_asked(desk: Desk, seconds: float, *, counts: bool) -> None:
-    desk.ledger.record([], [desk.intent(None, at=later(-seconds))], lease=desk.lease)
+    desk.ledger.record([], [desk.start(None, at=later(-seconds))], lease=desk.lease)
     assert bool(desk.ledger.sent_since(60, at=NOW)) is counts
 
 
@@ -613,19 +622,19 @@ def test_a_request_counts_for_as_long_as_was_asked(desk: Desk, seconds: float, *
 def test_a_request_of_a_clock_that_is_ahead_counts_as_new_and_one_of_a_wrong_clock_not_at_all(
     desk: Desk, seconds: float, *, counts: bool
 ) -> None:
-    intent = desk.intent(None, at=later(seconds))
-    desk.ledger.record([], [intent], lease=desk.lease)
-    desk.ledger.record([desk.ended(intent, None, YES, at=later(seconds + 1))], [], lease=desk.lease)
-    expected = [Sent(started_ago_s=0, ended_ago_s=0)] if counts else []
+    start = desk.start(None, at=later(seconds))
+    desk.ledger.record([], [start], lease=desk.lease)
+    desk.ledger.record([desk.ended(start, None, YES, at=later(seconds + 1))], [], lease=desk.lease)
+    expected = [RecentRequest(started_ago_s=0, ended_ago_s=0)] if counts else []
     assert desk.ledger.sent_since(60, at=NOW) == expected
 
 
 def test_a_request_that_ended_within_the_time_counts_though_it_began_before(desk: Desk) -> None:
-    intent = desk.intent(None, at=later(-70))
-    desk.ledger.record([], [intent], lease=desk.lease)
+    start = desk.start(None, at=later(-70))
+    desk.ledger.record([], [start], lease=desk.lease)
     assert desk.ledger.sent_since(60, at=NOW) == []
-    desk.ledger.record([desk.ended(intent, None, YES, at=later(-59))], [], lease=desk.lease)
-    assert desk.ledger.sent_since(60, at=NOW) == [Sent(started_ago_s=70, ended_ago_s=59)]
+    desk.ledger.record([desk.ended(start, None, YES, at=later(-59))], [], lease=desk.lease)
+    assert desk.ledger.sent_since(60, at=NOW) == [RecentRequest(started_ago_s=70, ended_ago_s=59)]
 
 
 # --- the end of a month
@@ -641,19 +650,19 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
     unresolved = {"doubtful", "in_flight"}
     names = sorted({state.value for state in OPEN} | unresolved)
     assert closed == [
-        Standing(
+        DeliveryStatus(
             key=DeliveryKey(MONTH, Kind.HUB_RATING, name),
             state=State.UNRESOLVED if name in unresolved else State.MISSED,
             reason=TIME_OUT.detail if name == "doubtful" else "",
             next_attempt_at=None,
-            unsettled=name in unresolved,
+            in_doubt=name in unresolved,
             drift=False,
         )
         for name in names
     ]
     for one in closed:
         found = desk.row(one.key.subject)
-        assert (found.state, found.unsettled, found.next_attempt_at) == (one.state, one.unsettled, None)
+        assert (found.state, found.in_doubt, found.next_attempt_at) == (one.state, one.in_doubt, None)
         assert found.updated_at == later(60)
     for state in DONE:
         assert desk.row(state.value).state == state
@@ -663,8 +672,8 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
 
 def test_closing_leaves_other_months_and_what_is_not_due_alone(desk: Desk) -> None:
     desk.plan({"a": row(2), "undue": row(2)})
-    desk.deliver({"undue": Answer(http_status=404)})
-    desk.ledger.drop_undue(MONTH, Kind.HUB_RATING, ["undue"], lease=desk.lease)
+    desk.deliver({"undue": ApiResponse(http_status=404)})
+    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["undue"], lease=desk.lease)
     following = Desk(desk.store, month=MONTH.shift(1), name=desk.name)
     following.plan({"a": row(2)})
     [closed] = following.ledger.close_month(MONTH, at=NOW, lease=following.lease)
@@ -697,7 +706,7 @@ def test_what_a_closed_window_left_undelivered_comes_with_what_would_have_been_s
     desk.ledger.close_month(MONTH, at=NOW, lease=desk.lease)
 
     def left(name: str, state: State, rating: int | None, reason: str = "") -> Undelivered:
-        found = row(rating).rendered if rating else None
+        found = row(rating).payload if rating else None
         return Undelivered(
             key=DeliveryKey(MONTH, Kind.HUB_RATING, name),
             state=state,
@@ -723,7 +732,7 @@ def test_a_tally_counts_what_is_due_by_kind_and_state(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": GONE, "d": row(3)})
     desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
     desk.deliver({"a": YES, "b": TIME_OUT, "d": YES})
-    found = desk.ledger.tally(MONTH)
+    found = desk.ledger.month_counts(MONTH)
     assert found.by_kind == {
         Kind.HOTLINE_RATING: {State.PENDING: 1},
         Kind.NONDISCRIMINATORY_ACCESS: {},
@@ -731,21 +740,21 @@ def test_a_tally_counts_what_is_due_by_kind_and_state(desk: Desk) -> None:
         Kind.AD_HOC_TARIFF: {},
         Kind.POINT_RATING: {},
     }
-    assert (found.month, found.expected, found.drifted, found.unsettled) == (MONTH, 5, 1, 1)
+    assert (found.month, found.expected, found.drifted, found.in_doubt) == (MONTH, 5, 1, 1)
     assert found.by_state == {State.PENDING: 1, State.ACCEPTED: 2, State.RETRYING: 1, State.AWAITING_DATA: 1}
     assert found.count([State.ACCEPTED, State.PENDING]) == 3
     assert not found.complete
 
 
 def test_a_month_is_complete_when_all_that_is_due_is_done_and_something_is(desk: Desk) -> None:
-    assert not desk.ledger.tally(MONTH).complete
+    assert not desk.ledger.month_counts(MONTH).complete
     desk.plan({"accepted": row(2), "theirs": row(2), "waived": GONE, "left": row(2)})
     desk.ledger.waive(waiver("waived"))
     desk.plan({"waived": GONE})
     desk.deliver({"accepted": YES, "theirs": CONFLICT})
-    assert not desk.ledger.tally(MONTH).complete
+    assert not desk.ledger.month_counts(MONTH).complete
     desk.deliver({"left": YES})
-    assert desk.ledger.tally(MONTH).complete
+    assert desk.ledger.month_counts(MONTH).complete
 
 
 def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk: Desk) -> None:
@@ -761,12 +770,12 @@ def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk
         "2026-10/hub_rating/drifted",
         "2026-10/point_rating/p",
     ]
-    assert found[2] == Standing(
+    assert found[2] == DeliveryStatus(
         key=DeliveryKey(MONTH, Kind.HUB_RATING, "b"),
         state=State.RETRYING,
         reason=TIME_OUT.detail,
         next_attempt_at=later(2),
-        unsettled=True,
+        in_doubt=True,
         drift=False,
     )
     assert (found[3].state, found[3].drift) == (State.ACCEPTED, True)
@@ -821,9 +830,9 @@ def test_the_newest_run_of_a_month_is_the_last_one_and_says_how_it_ended(desk: D
 def test_the_durations_of_answered_requests_are_kept_newest_first(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
     for at, delivery in enumerate(desk.due()):
-        [intent] = desk.send([delivery], at=later(at))
+        [start] = desk.send([delivery], at=later(at))
         answer = TIME_OUT if at == 1 else YES
-        ended = desk.ended(intent, delivery, answer, at=later(at + 0.5 * (at + 1)))
+        ended = desk.ended(start, delivery, answer, at=later(at + 0.5 * (at + 1)))
         desk.ledger.record([ended], [], lease=desk.lease)
     with desk.store.read() as connection:
         assert durations(connection) == [1.5, 0.5]
@@ -837,9 +846,9 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
     mock = Desk(store)
     mock.plan({"a": row(2)})
     mock.deliver({"a": YES})
-    assert mock.ledger.tally(MONTH).complete
+    assert mock.ledger.month_counts(MONTH).complete
     real = Desk(store, endpoint="https://api.example")
-    assert real.ledger.tally(MONTH).expected == 0
+    assert real.ledger.month_counts(MONTH).expected == 0
     real.plan({"a": row(2)})
     assert real.subjects() == ["a"]
     real.deliver({"a": NO})
@@ -848,16 +857,16 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
 
 
 LOOKS: list[Callable[[Desk], object]] = [
-    lambda desk: desk.ledger.planned(MONTH, Kind.HUB_RATING),
+    lambda desk: desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING),
     lambda desk: desk.due(at=later(9999)),
     lambda desk: desk.ledger.waiting(MONTH),
-    lambda desk: desk.ledger.tally(MONTH).expected,
+    lambda desk: desk.ledger.month_counts(MONTH).expected,
     lambda desk: desk.ledger.outstanding(MONTH),
     lambda desk: desk.ledger.undelivered(MONTH),
     lambda desk: desk.ledger.months(),
     lambda desk: desk.ledger.last_run(MONTH),
     lambda desk: desk.ledger.last_completed(),
-    lambda desk: desk.ledger.adopt(at=later(60), timeout_s=TIMEOUT_S, lease=desk.lease),
+    lambda desk: desk.ledger.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=desk.lease),
     lambda desk: desk.ledger.close_month(MONTH, at=later(60), lease=desk.lease),
 ]
 
@@ -883,7 +892,7 @@ def test_another_operator_or_endpoint_sees_and_touches_nothing_of_ours(
     theirs = Desk(store, endpoint=endpoint, cpo_id=cpo_id)
     for look in LOOKS:
         assert not look(theirs)
-    theirs.ledger.drop_undue(MONTH, Kind.HUB_RATING, list(ours.states()), lease=theirs.lease)
+    theirs.ledger.withdraw(MONTH, Kind.HUB_RATING, list(ours.states()), lease=theirs.lease)
     theirs.plan({"pending": row(5)})
     assert [ours.row(subject) for subject in ours.states()] == before
 
@@ -902,7 +911,7 @@ def test_a_waiver_is_an_operators_word_to_every_endpoint(store: Store) -> None:
 
 def test_the_pace_is_an_endpoints_whoever_sends(store: Store) -> None:
     ours = Desk(store)
-    ours.ledger.record([], [ours.intent(None)], lease=ours.lease)
+    ours.ledger.record([], [ours.start(None)], lease=ours.lease)
     ours.ledger.release(ours.lease)
     assert len(Desk(store, cpo_id="CPO2").ledger.sent_since(60, at=later(1))) == 1
     assert Desk(store, endpoint="https://api.example").ledger.sent_since(60, at=later(1)) == []

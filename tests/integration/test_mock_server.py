@@ -23,7 +23,7 @@ from report_service.adapters.db.tables import attempts
 from report_service.cli.mock_api import mock_api
 from report_service.errors import BadInput, UsageError
 from report_service.mock_api.app import MockObelis
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.mock_api.server import MockServer
 
@@ -114,7 +114,7 @@ def test_a_request_that_breaks_off_is_none(client: httpx.Client, app: MockObelis
 def test_a_dropped_connection_ends_without_a_byte(
     client: httpx.Client, app: MockObelis, fault: str, stored: int
 ) -> None:
-    app.set_faults([Fault.parse(f"{fault}#1")])
+    app.set_faults([InjectedFault.parse(f"{fault}#1")])
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         rate(client)
     assert len(app.reports) == stored
@@ -122,14 +122,14 @@ def test_a_dropped_connection_ends_without_a_byte(
 
 
 def test_a_cut_answer_ends_in_the_middle(client: httpx.Client, app: MockObelis) -> None:
-    app.set_faults([Fault.parse("cut")])
+    app.set_faults([InjectedFault.parse("cut")])
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         rate(client)
     assert len(app.reports) == 1
 
 
 def test_a_huge_answer_comes_whole(client: httpx.Client, app: MockObelis) -> None:
-    app.set_faults([Fault.parse("huge=4")])
+    app.set_faults([InjectedFault.parse("huge=4")])
     answer = rate(client)
     assert len(answer.content) > 4 * 2**20
     assert answer.json()["statusCode"] == 200
@@ -137,7 +137,7 @@ def test_a_huge_answer_comes_whole(client: httpx.Client, app: MockObelis) -> Non
 
 def test_an_answer_takes_its_time_and_does_not_hold_up_others() -> None:
     app = MockObelis(clock=SystemClock(), any_month=True, latency=constant(0.15))
-    app.set_faults([Fault.parse(f"slow=60@point_rating/{POINT}")])
+    app.set_faults([InjectedFault.parse(f"slow=60@point_rating/{POINT}")])
     with served(app) as url, authorized(url) as client:
         with pytest.raises(httpx.ReadTimeout):
             client.post(f"{PREFIX}/charginghub/{HUB}/chargingpoint/{POINT}/ratings", json={}, timeout=0.05)

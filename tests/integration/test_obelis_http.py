@@ -19,7 +19,7 @@ from report_service.adapters.clock import SystemClock
 from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import BODY_LIMIT, HttpReportApi
 from report_service.adapters.obelis.transport import http_transports
-from report_service.domain.answers import Answer, Outcome, judge
+from report_service.domain.responses import ApiResponse, Outcome, classify
 from report_service.errors import ConfigurationError
 from report_service.ports import Request
 
@@ -175,7 +175,7 @@ def allowed() -> None:
     return None
 
 
-def post(api: HttpReportApi, request_id: str = "id-1") -> Answer:
+def post(api: HttpReportApi, request_id: str = "id-1") -> ApiResponse:
     request = Request(
         request_id=request_id, verb="POST", path="/reports", body=b'{"month":"10-2026"}', token=TOKEN
     )
@@ -184,7 +184,7 @@ def post(api: HttpReportApi, request_id: str = "id-1") -> Answer:
 
 def test_a_report_is_sent_as_plain_http_1_1(bench: Bench) -> None:
     server = bench.server(answer_all)
-    assert post(bench.api(server.url)) == Answer(http_status=200, body=b'{"data":{}}')
+    assert post(bench.api(server.url)) == ApiResponse(http_status=200, body=b'{"data":{}}')
     head, _, body = server.seen[0].partition(b"\r\n\r\n")
     first, *headers = head.decode().split("\r\n")
     assert (first, body) == ("POST /reports HTTP/1.1", b'{"month":"10-2026"}')
@@ -264,13 +264,13 @@ def closed_port() -> int:
 
 def test_a_refused_connection_was_not_sent(bench: Bench) -> None:
     answer = post(bench.api(f"http://127.0.0.1:{closed_port()}"))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
     assert answer.detail == "ConnectError: [Errno 111] Connection refused"
 
 
 def test_a_name_that_cannot_be_one_was_not_sent(bench: Bench) -> None:
     answer = post(bench.api(f"http://{'a' * 70}.invalid"))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
 
 
 def hang_up(peer: Peer) -> None:
@@ -291,7 +291,7 @@ def babble(peer: Peer) -> None:
 def test_a_request_that_left_and_was_not_answered_has_an_unknown_end(bench: Bench, script: Script) -> None:
     server = bench.server(script)
     answer = post(bench.api(server.url))
-    assert judge(answer).outcome is Outcome.NO_ANSWER
+    assert classify(answer).outcome is Outcome.NO_ANSWER
     assert answer.detail
     assert len(server.seen) == 1
 
@@ -444,7 +444,7 @@ def test_permission_is_asked_again_when_the_connection_stands(bench: Bench) -> N
     api = bench.api(server.url)
     answers = iter([None, "the window has closed"])
     request = Request(request_id="id", verb="POST", path="/reports", body=b"{}", token=TOKEN)
-    assert api.exchange(request, lambda: next(answers)) == Answer(sent=False, detail="the window has closed")
+    assert api.exchange(request, lambda: next(answers)) == ApiResponse(sent=False, detail="the window has closed")
     assert server.hung_up.wait(10)
     assert (server.connections, server.seen) == (1, [])
     assert post(api).http_status == 200
@@ -463,7 +463,7 @@ def test_a_certificate_of_the_named_authorities_is_trusted(bench: Bench, ca_file
 def test_an_unknown_certificate_ends_before_anything_is_sent(bench: Bench) -> None:
     server = bench.server(answer_all, tls=True)
     answer = post(bench.api(server.url))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
     assert "CERTIFICATE_VERIFY_FAILED" in answer.detail
     assert server.seen == []
 
@@ -471,14 +471,14 @@ def test_an_unknown_certificate_ends_before_anything_is_sent(bench: Bench) -> No
 def test_a_certificate_for_another_host_ends_before_anything_is_sent(bench: Bench, ca_file: Path) -> None:
     server = bench.server(answer_all, tls=True)
     answer = post(bench.api(f"https://127.0.0.1:{server.port}", ca_file=ca_file))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
     assert server.seen == []
 
 
 def test_a_server_without_tls_gets_nothing(bench: Bench) -> None:
     server = bench.server(lambda peer: peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
     answer = post(bench.api(f"https://127.0.0.1:{server.port}"))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
 
 
 # --- proxies
@@ -531,7 +531,7 @@ def test_a_proxy_that_does_not_connect_leaves_the_request_unsent(bench: Bench, s
     proxy = bench.server(script)
     url = f"http://user:pass-word@127.0.0.1:{proxy.port}"
     answer = post(bench.api("https://api.invalid", proxy=url, timeout_s=0.5))
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert classify(answer).outcome is Outcome.NOT_SENT
     assert "pass-word" not in answer.detail
     assert len(proxy.seen) == 1
 
@@ -545,7 +545,7 @@ def test_after_a_failed_handshake_beyond_a_proxy_the_thread_can_send_again(bench
 
     proxy = bench.server(script)
     api = bench.api("https://localhost:1", ca_file=ca_file, proxy=f"http://127.0.0.1:{proxy.port}")
-    assert [judge(post(api)).outcome, post(api).http_status] == [Outcome.NOT_SENT, 200]
+    assert [classify(post(api)).outcome, post(api).http_status] == [Outcome.NOT_SENT, 200]
 
 
 def test_a_file_without_certificates_is_refused_with_its_name(tmp_path: Path) -> None:

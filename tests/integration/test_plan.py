@@ -10,15 +10,15 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.errors import NothingDue, SourceUnavailable
-from report_service.mock_api.faults import Fault
-from report_service.services.plan import PROBLEMS_KEPT, Plan
+from report_service.mock_api.injected_faults import InjectedFault
+from report_service.services.planner import PROBLEMS_KEPT, Plan
 from report_service.services.waive import Waiving
-from tests.simulation import CLOSES, MONTH, World, operator, site
+from tests.support.simulation import CLOSES, MONTH, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.simulation import Process, Rows, Site
+    from tests.support.simulation import Process, Rows, Site
 
 ROWS = operator()
 HUBS = sorted(str(hub["hub_id"]) for hub in ROWS["hubs"])
@@ -87,7 +87,7 @@ def test_an_invalid_row_is_told_with_every_reason_and_sent_when_it_is_mended(tmp
 
 
 def test_a_rejected_row_is_sent_again_only_when_it_changes(tmp_path: Path) -> None:
-    place = site(tmp_path, World(faults=[Fault.parse("400@hub_rating#1")]))
+    place = site(tmp_path, World(faults=[InjectedFault.parse("400@hub_rating#1")]))
     with place.process() as process:
         process.run()
         process.run()
@@ -107,14 +107,14 @@ def test_a_row_that_changes_after_delivery_drifts_and_is_not_sent(tmp_path: Path
             place.store(hub_rating(rating=rating))
             result = process.run()
             assert result.complete
-            assert result.tally is not None
-            assert result.tally.drifted == 1
+            assert result.month_counts is not None
+            assert result.month_counts.drifted == 1
         assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_RATING]
         assert standing(process, HUB_RATING) is not None
         place.store(hub_rating(rating=1))
         result = process.run()
-        assert result.tally is not None
-        assert result.tally.drifted == 0
+        assert result.month_counts is not None
+        assert result.month_counts.drifted == 0
     assert place.world.reports().count(HUB_RATING) == 1
 
 
@@ -129,14 +129,14 @@ def test_an_average_that_makes_the_same_grade_is_no_drift(tmp_path: Path) -> Non
 
 
 def test_a_row_that_changed_while_its_end_was_unknown_waits_and_then_shows_as_drift(tmp_path: Path) -> None:
-    place = site(tmp_path, World(faults=[Fault.parse("lost@hub_rating#1")]))
+    place = site(tmp_path, World(faults=[InjectedFault.parse("lost@hub_rating#1")]))
     place.store(hub_rating(rating=1))
     with place.process() as process:
         process.run(patience_s=0)
         place.store(hub_rating(rating=5))
         result = process.run()
-        assert result.tally is not None
-        assert (result.tally.complete, result.tally.drifted) == (True, 1)
+        assert result.month_counts is not None
+        assert (result.month_counts.complete, result.month_counts.drifted) == (True, 1)
         assert process.events.of("report.drifted")[0]["key"] == HUB_RATING
     bodies = {call["body_sha256"] for call in place.world.calls if call["key"] == HUB_RATING}
     assert len(bodies) == 1, "a retry never makes a different report"
@@ -187,8 +187,8 @@ def test_a_delivered_report_with_two_rows_later_drifts_once(tmp_path: Path) -> N
         assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_RATING]
         queried(tmp_path, (HUBS[0], 1), (HUBS[1], 2))
         result = process.run()
-        assert result.tally is not None
-        assert result.tally.drifted == 0
+        assert result.month_counts is not None
+        assert result.month_counts.drifted == 0
 
 
 def test_rows_about_nobody_are_problems_of_the_source(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_what_is_no_longer_due_is_deleted_if_it_was_never_sent_and_kept_apart_if
         place.ask("DELETE FROM points WHERE hub_id = :hub", hub=HUBS[0])
         plan = process.run().plan
         assert plan is not None
-        assert plan.expected == process.service.ledger.tally(MONTH).expected == 7
+        assert plan.expected == process.service.ledger.month_counts(MONTH).expected == 7
         rows = place.ask("SELECT kind, state, due FROM deliveries WHERE NOT due ORDER BY kind")
         assert [(row.kind, row.state) for row in rows] == [
             ("ad_hoc_tariff", "accepted"),
@@ -315,8 +315,8 @@ def test_a_shrunken_inventory_is_an_alarm_and_no_success(tmp_path: Path) -> None
         result = process.run(november)
         [alarm] = process.events.of("inventory.shrunk")
         assert (alarm["expected"], alarm["previous_expected"]) == (7, 11)
-        assert result.tally is not None
-        assert result.tally.complete
+        assert result.month_counts is not None
+        assert result.month_counts.complete
         assert not result.complete
 
 

@@ -10,14 +10,14 @@ import pytest
 
 from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld, SourceUnavailable
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.simulation import CLOSES, MONTH, Process, StoreAway, World, site
+from tests.support.simulation import CLOSES, MONTH, Process, StoreAway, World, site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fakes import RecordingEvents
+    from tests.support.fakes import RecordingEvents
 
 START = World().monotonic()
 
@@ -71,7 +71,7 @@ def test_who_is_asked_to_end_sends_nothing_more_and_records_what_is_under_way(tm
 
 
 def test_what_hangs_is_left_in_flight_when_grace_is_over(tmp_path: Path) -> None:
-    world = World(faults=[Fault.parse("slow=60")])
+    world = World(faults=[InjectedFault.parse("slow=60")])
     stop = Stop(world, 1.0)
     place = site(tmp_path, world, {"run__grace_s": "8"})
     with place.process(stop=stop) as process:
@@ -87,7 +87,7 @@ def test_what_hangs_is_left_in_flight_when_grace_is_over(tmp_path: Path) -> None
 
 
 def test_an_answer_to_an_earlier_run_of_the_process_disturbs_no_later_one(tmp_path: Path) -> None:
-    world = World(faults=[Fault.parse("slow=20@hotline_rating#1")])
+    world = World(faults=[InjectedFault.parse("slow=20@hotline_rating#1")])
     stop = Stop(world, 1.0)
     place = site(tmp_path, world, {"run__grace_s": "2"})
     with place.process(stop=stop) as process:
@@ -100,7 +100,7 @@ def test_an_answer_to_an_earlier_run_of_the_process_disturbs_no_later_one(tmp_pa
 
 @pytest.mark.parametrize("grace_s", ["0", "8"])
 def test_who_waits_for_a_retry_ends_at_once(tmp_path: Path, grace_s: str) -> None:
-    world = World(faults=[Fault.parse("404@hotline_rating")])
+    world = World(faults=[InjectedFault.parse("404@hotline_rating")])
     stop = Stop(world, 30.2)
     with site(tmp_path, world, {"run__grace_s": grace_s}).process(stop=stop) as process:
         process.run()
@@ -190,7 +190,7 @@ def test_a_bug_while_delivering_leaves_the_truth_and_says_what_was_done(tmp_path
     starts = []
 
     def buggy(step: str) -> None:
-        if step == "exchanges.start":
+        if step == "executor.submit":
             starts.append(step)
             if len(starts) == 5:
                 raise TypeError("a bug")
@@ -243,7 +243,7 @@ def canonical_of_last(events: RecordingEvents) -> dict[str, object]:
 
 
 def test_the_canonical_line_says_what_was_done(tmp_path: Path) -> None:
-    world = World(faults=[Fault.parse("400@hotline_rating"), Fault.parse("404@ad_hoc_tariff#1")])
+    world = World(faults=[InjectedFault.parse("400@hotline_rating"), InjectedFault.parse("404@ad_hoc_tariff#1")])
     with site(tmp_path, world).process() as process:
         result = process.run(patience_s=0)
         line = canonical(process.events)
@@ -272,14 +272,14 @@ def test_a_month_that_will_not_be_done_in_time_is_warned_of(tmp_path: Path) -> N
 
 def test_a_month_of_which_half_the_tries_fail_takes_twice_as_long(tmp_path: Path) -> None:
     forecasts = []
-    for faults in ([], [Fault.parse("503:0.5")]):
+    for faults in ([], [InjectedFault.parse("503:0.5")]):
         world = World(latency=constant(1.0), faults=faults)
         place = site(tmp_path, world, {"obelis__max_in_flight": "4"}, hubs=20, points_per_hub=8)
         with place.process(stop=Stop(world, 15)) as process:
             result = process.run()
             assert result.outlook is not None
-            assert result.tally is not None
-            left = result.tally.expected - result.tally.count([State.ACCEPTED])
+            assert result.month_counts is not None
+            left = result.month_counts.expected - result.month_counts.count([State.ACCEPTED])
             forecasts.append((result.outlook.done_at - world.now()).total_seconds() / left)
     assert forecasts[0] == pytest.approx(1 / 4, rel=0.2)
     assert 1.4 <= forecasts[1] / forecasts[0] <= 3

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from report_service.services.deliver import GATHER_S
-from tests.simulation import World, site
+from report_service.services.delivery.dispatcher import GATHER_S
+from tests.support.simulation import World, site
 
 if TYPE_CHECKING:
     from pathlib import Path

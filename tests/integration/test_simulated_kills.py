@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from report_service.adapters.db.engine import Store
 from report_service.domain.delivery import State
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.fakes import RecordingEvents
-from tests.simulation import MONTH, Kill, Site, StoreAway, World, assert_delivered_once, site, site_at
+from tests.support.fakes import RecordingEvents
+from tests.support.simulation import MONTH, Kill, Site, StoreAway, World, assert_delivered_once, site, site_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def test_a_report_in_flight_at_a_kill_waits_until_its_time_is_over(tmp_path: Pat
     kill = Kill(at=10_000)
     place.start(tap=kill).lives()
     again = site(tmp_path, World(latency=constant(20)), hubs=0, provider_groups=1)
-    sent = len(kill.steps) - kill.steps[::-1].index("exchanges.start.done")
+    sent = len(kill.steps) - kill.steps[::-1].index("executor.submit.done")
     assert not again.start(tap=Kill(at=sent)).lives()
     [first_at] = again.world.arrivals(again.world.reports()[-1])
     again.ask("UPDATE leases SET expires_at = '2026-01-01 00:00:00.000000'")  # as if a minute had gone by
@@ -146,7 +146,7 @@ def test_whatever_fails_and_dies_the_month_is_delivered_once(
     world = World(
         seed=seed,
         latency=lambda chance: chance.uniform(0, 2 * latency_s),
-        faults=[Fault.parse(fault) for fault in faults],
+        faults=[InjectedFault.parse(fault) for fault in faults],
     )
     world.transit_s = lambda chance: chance.uniform(0, transit_s)
     world.dispatch_s = lambda chance: chance.uniform(0, 0.1)
@@ -169,9 +169,9 @@ def test_a_month_whose_process_was_killed_is_told_as_it_stands(tmp_path: Path) -
     place = site(tmp_path, World(latency=constant(0.2)))
     place.start(tap=Kill(at=70)).lives()
     with place.process() as process:
-        tally = process.service.ledger.tally(MONTH)
-        assert tally.expected == 11
-        assert tally.count([State.IN_FLIGHT]) > 0
+        month_counts = process.service.ledger.month_counts(MONTH)
+        assert month_counts.expected == 11
+        assert month_counts.count([State.IN_FLIGHT]) > 0
         last = process.service.ledger.last_run(MONTH)
         assert last is not None
         assert last.result is None

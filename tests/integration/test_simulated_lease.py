@@ -10,7 +10,7 @@ from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld, LeaseLost
 from report_service.mock_api.latency import constant
 from report_service.services.reconcile import ASK_AGAIN_S
-from tests.simulation import MONTH, Site, World, site, site_at
+from tests.support.simulation import MONTH, Site, World, site, site_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,11 +99,11 @@ def test_a_long_run_keeps_its_lease(tmp_path: Path) -> None:
     with place.process() as first, place.process() as second:
         refused = []
 
-        def look() -> None:
+        def tick() -> None:
             refused.append(second.service.ledger.acquire("the other", at=place.world.monotonic()))
-            place.world.after(7, look)
+            place.world.after(7, tick)
 
-        place.world.after(1, look)
+        place.world.after(1, tick)
         assert first.run().complete
     assert place.world.monotonic() > 1200
     assert len(refused) > 20
@@ -114,7 +114,7 @@ def test_a_source_that_takes_its_time_does_not_cost_the_lease(tmp_path: Path) ->
     place = site(tmp_path)
 
     def slowly(step: str) -> None:
-        if step == "ledger.planned.done":
+        if step == "ledger.known_deliveries.done":
             place.world.turn(45)
 
     with place.process(tap=slowly) as first, place.process() as second:
@@ -125,7 +125,7 @@ def test_a_source_that_takes_its_time_does_not_cost_the_lease(tmp_path: Path) ->
     assert set(taken) == {first.service.ledger.instance}
 
 
-@pytest.mark.parametrize("step", ["exchanges.start", "ledger.record.done", "exchanges.finished.done"])
+@pytest.mark.parametrize("step", ["executor.submit", "ledger.record.done", "executor.completed.done"])
 def test_a_paused_holder_that_is_still_alone_goes_on(tmp_path: Path, step: str) -> None:
     place = small(tmp_path)
     with place.process(tap=Pause(place, step, others=False)) as process:
@@ -164,7 +164,7 @@ def test_a_paused_holder_neither_sends_nor_writes(tmp_path: Path) -> None:
 
 def test_what_a_paused_holder_hears_is_kept_as_the_end_of_its_attempt(tmp_path: Path) -> None:
     place = small(tmp_path, latency_s=1.0)
-    pause = Pause(place, "exchanges.finished.done")
+    pause = Pause(place, "executor.completed.done")
     with place.process(tap=pause) as process:
         process.run()
     open_ = place.ask("SELECT outcome FROM attempts WHERE ended_at IS NULL")
@@ -212,16 +212,16 @@ def test_a_paused_holder_on_postgresql_neither_sends_nor_writes(postgres_url: st
 
     class Taken(Pause):
         def __call__(self, step: str) -> None:
-            if step == "exchanges.start":
+            if step == "executor.submit":
                 self._place.ask("UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'")
             super().__call__(step)
 
-    pause = Taken(place, "exchanges.start", others=False)
+    pause = Taken(place, "executor.submit", others=False)
     with place.process(tap=pause) as process, place.process() as other:
 
         def finish(step: str) -> None:
             pause(step)
-            if step == "exchanges.start" and pause.by_the_other is None:
+            if step == "executor.submit" and pause.by_the_other is None:
                 pause.by_the_other = other.run(patience_s=3600)
                 pause.rows, pause.arrived = deliveries(place), len(place.world.calls)
 
@@ -242,5 +242,5 @@ def test_what_a_dead_process_left_is_adopted_once(tmp_path: Path) -> None:
         place.ask("UPDATE deliveries SET state = 'in_flight' WHERE kind = 'hub_rating'")
         process.run(send=False)
         assert process.states() == {State.PENDING: 9, State.RETRYING: 2}
-        assert {one.unsettled for one in process.service.ledger.outstanding(MONTH)} == {True, False}
+        assert {one.in_doubt for one in process.service.ledger.outstanding(MONTH)} == {True, False}
         assert process.run().complete

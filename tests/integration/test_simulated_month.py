@@ -12,9 +12,9 @@ from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import V0_9_PATHS
 from report_service.mock_api.app import routes_of as paths_of
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.simulation import MONTH, World, site, site_at
+from tests.support.simulation import MONTH, World, site, site_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_what_the_most_depends_on_goes_first(tmp_path: Path) -> None:
 
 
 def test_what_was_never_tried_goes_before_what_failed(tmp_path: Path) -> None:
-    place = site(tmp_path, World(faults=[Fault.parse("503@hotline_rating#1")]))
+    place = site(tmp_path, World(faults=[InjectedFault.parse("503@hotline_rating#1")]))
     with place.process() as process:
         process.run()
         assert process.states() == {State.ACCEPTED: 11}
@@ -120,7 +120,7 @@ def test_what_the_mock_accepted_is_due_again_at_another_endpoint(tmp_path: Path)
 
 
 ANSWERS = {
-    # fault: (state, evidence, unsettled, outcome) after one attempt
+    # fault: (state, evidence, in_doubt, outcome) after one attempt
     "guide": {
         "": ("accepted", "confirmed", False, "accepted"),
         "400": ("rejected", None, False, "rejected"),
@@ -170,14 +170,14 @@ def test_each_answer_makes_its_row(
     tmp_path: Path, dialect: str, fault: str, expected: tuple[str, str | None, bool, str]
 ) -> None:
     form = Dialect(dialect)
-    faults = [Fault.parse(f"{fault}@hotline_rating#1")] if fault else []
+    faults = [InjectedFault.parse(f"{fault}@hotline_rating#1")] if fault else []
     world = World(dialect=form, routes=paths_of(form), faults=faults)
     place = site(tmp_path, world, V0_9 if form is Dialect.V0_9 else {}, hubs=0, provider_groups=0)
     with place.process() as process:
         process.run(patience_s=0)
-    rows = place.ask("SELECT state, evidence, unsettled, last_outcome, attempts, next_attempt_at FROM deliveries")
-    [(state, evidence, unsettled, outcome, attempts, next_attempt_at)] = rows
-    assert (state, evidence, bool(unsettled), outcome, attempts) == (*expected, 1)
+    rows = place.ask("SELECT state, evidence, in_doubt, last_outcome, attempts, next_attempt_at FROM deliveries")
+    [(state, evidence, in_doubt, outcome, attempts, next_attempt_at)] = rows
+    assert (state, evidence, bool(in_doubt), outcome, attempts) == (*expected, 1)
     assert (next_attempt_at is not None) == (state == "retrying")
     ended = place.ask("SELECT outcome, ended_at IS NOT NULL FROM attempts WHERE delivery_id IS NOT NULL")
     assert [tuple(row) for row in ended] == [(outcome, True)]
@@ -188,14 +188,16 @@ def test_each_answer_makes_its_row(
 def test_a_lost_answer_is_settled_by_the_same_bytes_sent_again(
     tmp_path: Path, dialect: Dialect, fault: str
 ) -> None:
-    world = World(dialect=dialect, routes=paths_of(dialect), faults=[Fault.parse(f"{fault}@hotline_rating#1")])
+    world = World(
+        dialect=dialect, routes=paths_of(dialect), faults=[InjectedFault.parse(f"{fault}@hotline_rating#1")]
+    )
     place = site(tmp_path, world, V0_9 if dialect is Dialect.V0_9 else {})
     with place.process() as process:
         assert process.run().complete
         assert [event["evidence"] for event in process.events.of("report.reconciled")] == ["inferred"]
     assert world.reports().count(HOTLINE) == 2
     assert len({call["body_sha256"] for call in world.calls if call["key"] == HOTLINE}) == 1
-    rows = place.ask("SELECT state, evidence, unsettled FROM deliveries WHERE kind = 'hotline_rating'")
+    rows = place.ask("SELECT state, evidence, in_doubt FROM deliveries WHERE kind = 'hotline_rating'")
     assert [tuple(row) for row in rows] == [("accepted", "inferred", False)]
 
 

@@ -11,10 +11,10 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.domain.kinds import Kind
 from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused
-from report_service.mock_api.faults import Fault
-from report_service.mock_api.inventory import Inventory
+from report_service.mock_api.injected_faults import InjectedFault
+from report_service.mock_api.known_hubs import KnownHubs
 from report_service.mock_api.latency import constant
-from tests.simulation import MONTH, OPENED, World, operator, site
+from tests.support.simulation import MONTH, OPENED, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 START = World().monotonic()
 
 
-def faults(*texts: str) -> list[Fault]:
-    return [Fault.parse(text) for text in texts]
+def faults(*texts: str) -> list[InjectedFault]:
+    return [InjectedFault.parse(text) for text in texts]
 
 
 # --- the API as a whole is away
@@ -82,11 +82,11 @@ def test_an_outage_that_puts_everything_off_beyond_patience_is_told_as_one(tmp_p
 def test_a_network_that_lets_nothing_out_is_an_outage_of_known_end(tmp_path: Path) -> None:
     place = site(tmp_path)
     with place.process() as process:
-        process.exchanges.unreachable = True
+        process.executor.unreachable = True
         result = process.run(patience_s=60)
         assert isinstance(result.error, ApiUnavailable)
     assert place.world.calls == []
-    assert [row.n for row in place.ask("SELECT count(*) AS n FROM deliveries WHERE unsettled")] == [0]
+    assert [row.n for row in place.ask("SELECT count(*) AS n FROM deliveries WHERE in_doubt")] == [0]
 
 
 @pytest.mark.parametrize("fault", ["503@token", "drop@token", "429@token", "slow=60@token"])
@@ -151,7 +151,7 @@ def test_tries_of_one_report_come_closer_to_the_end_of_the_window(tmp_path: Path
 
 def test_a_hub_that_is_not_visible_yet_is_tried_on_its_schedule(tmp_path: Path) -> None:
     hub = str(operator()["hubs"][0]["hub_id"])
-    world = World(inventory=Inventory(visible_after_s={hub: 900.0}))
+    world = World(inventory=KnownHubs(visible_after_s={hub: 900.0}))
     with site(tmp_path, world).process() as process:
         result = process.run(patience_s=3600)
         assert result.complete

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from report_service.adapters.obelis.pacing import EvenPacer
-from report_service.mock_api.faults import Fault
+from report_service.domain.rate_limiter import GcraRateLimiter
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.services.reconcile import LOOK_BACK_S
-from tests.simulation import Kill, World, site
+from tests.support.simulation import Kill, World, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,11 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
         seed=seed,
         latency=lambda chance: chance.uniform(0.01, 2),
         requests_per_minute=LIMIT,
-        faults=[Fault.parse("lost:0.1"), Fault.parse("503:0.05"), Fault.parse("slow=60:0.01")],
+        faults=[
+            InjectedFault.parse("lost:0.1"),
+            InjectedFault.parse("503:0.05"),
+            InjectedFault.parse("slow=60:0.01"),
+        ],
     )
     world.transit_s = lambda chance: chance.choice([0.05, 0.1, 3.0])
     place = site(tmp_path, world, LIMITED, hubs=15, points_per_hub=9, provider_groups=10)
@@ -53,11 +57,11 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
 
 
 def test_a_run_looks_back_as_far_as_its_pacer_remembers() -> None:
-    assert EvenPacer(2000).memory_s <= LOOK_BACK_S
+    assert GcraRateLimiter(2000).lookback_s <= LOOK_BACK_S
 
 
 def test_a_slowing_is_told_once_and_everything_arrives(tmp_path: Path) -> None:
-    world = World(latency=constant(1.0), faults=[Fault.parse("429=7#4-9")])
+    world = World(latency=constant(1.0), faults=[InjectedFault.parse("429=7#4-9")])
     with site(tmp_path, world, hubs=4).process() as process:
         result = process.run()
         assert result.complete
@@ -82,7 +86,7 @@ def test_an_api_with_a_lower_limit_than_ours_gets_everything_in_the_end(tmp_path
 
 
 def test_an_api_that_only_says_429_ends_the_run_when_patience_does(tmp_path: Path) -> None:
-    world = World(latency=constant(0.1), requests_per_minute=0, faults=[Fault.parse("429")])
+    world = World(latency=constant(0.1), requests_per_minute=0, faults=[InjectedFault.parse("429")])
     with site(tmp_path, world, hubs=20).process() as process:
         result = process.run(patience_s=300)
         assert type(result.error).__name__ == "ApiUnavailable"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import State
 from report_service.errors import LeaseLost, StoreUnavailable
 from report_service.mock_api.latency import constant
-from tests.simulation import Site, StoreAway, World, assert_delivered_once, site
+from tests.support.simulation import Site, StoreAway, World, assert_delivered_once, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def test_what_is_under_way_when_it_comes_back_is_not_taken_for_lost(tmp_path: Pa
 
     def tap(step: str) -> None:
         away(step)
-        if step == "ledger.adopt.done":
+        if step == "ledger.recover_in_flight.done":
             adopted.append(place.ask("SELECT count(*) AS n FROM deliveries WHERE state = 'retrying'")[0].n)
 
     with place.process(tap=tap) as process:

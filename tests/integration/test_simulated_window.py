@@ -9,9 +9,9 @@ import pytest
 
 from report_service.domain.delivery import State
 from report_service.errors import SourceUnavailable, WindowNotOpen
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, operator, site
+from tests.support.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_run_shortly_before_the_end_stops_at_the_guard(tmp_path: Path) -> None
 
 
 def test_a_run_waits_for_a_retry_no_longer_than_the_window_is_open(tmp_path: Path) -> None:
-    world = World(LAST_SEND - timedelta(seconds=100), faults=[Fault.parse("404@hotline_rating")])
+    world = World(LAST_SEND - timedelta(seconds=100), faults=[InjectedFault.parse("404@hotline_rating")])
     with site(tmp_path, world).process() as process:
         process.run(patience_s=3600)
     assert world.now() - LAST_SEND < timedelta(seconds=1)
@@ -117,7 +117,7 @@ def test_a_month_is_planned_when_its_window_opens_and_sent_after_the_guard(
     world = World(OPENS + timedelta(seconds=seconds))
     with site(tmp_path, world).process() as process:
         process.run(patience_s=0)
-        assert process.service.ledger.tally(MONTH).expected == 11
+        assert process.service.ledger.month_counts(MONTH).expected == 11
         assert len(process.events.of("window.opened")) == 1
     assert len(world.reports()) == sent
 
@@ -135,7 +135,7 @@ def test_a_plan_alone_sends_nothing(tmp_path: Path) -> None:
 
 
 def test_what_did_not_arrive_is_missed_and_that_is_said_once(tmp_path: Path) -> None:
-    world = World(faults=[Fault.parse("400@hotline_rating"), Fault.parse("404@hub_rating")])
+    world = World(faults=[InjectedFault.parse("400@hotline_rating"), InjectedFault.parse("404@hub_rating")])
     place = site(tmp_path, world)
     with place.process() as process:
         process.run(patience_s=0)
@@ -171,7 +171,8 @@ def test_a_complete_month_is_closed_as_such_once(tmp_path: Path) -> None:
 
 def test_a_report_of_unknown_end_is_unresolved(tmp_path: Path) -> None:
     world = World(
-        LAST_SEND - timedelta(seconds=2), faults=[Fault.parse("lost@hotline_rating"), Fault.parse("503")]
+        LAST_SEND - timedelta(seconds=2),
+        faults=[InjectedFault.parse("lost@hotline_rating"), InjectedFault.parse("503")],
     )
     place = site(tmp_path, world, hubs=0, provider_groups=1)
     with place.process() as process:

@@ -10,10 +10,10 @@ import pytest
 
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.source import SqlSource
-from report_service.domain.forms import FORMS
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import AdHocTariff, HotlineRating, HubRating, PointRating, read_report
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import SourceUnavailable, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ RATINGS = "SELECT '2026-10' AS month, hub_id, rating FROM ratings"
 
 def store_rows(store: Store, name: str, *rows: dict[str, object]) -> None:
     """Store raw rows as an import does."""
-    form = FORMS[name]
-    values = [form.read(row) for row in rows]
-    SqlIntake(store, {}).upsert(form, [value for value in values if isinstance(value, dict)])
+    schema = TABLE_SCHEMAS[name]
+    values = [schema.read(row) for row in rows]
+    SqlIntake(store, {}).upsert(schema, [value for value in values if isinstance(value, dict)])
 
 
 @pytest.fixture

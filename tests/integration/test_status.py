@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import State
 from report_service.domain.kinds import DeliveryKey, Kind
-from report_service.mock_api.faults import Fault
-from report_service.ports import Standing
+from report_service.mock_api.injected_faults import InjectedFault
+from report_service.ports import DeliveryStatus
 from report_service.services.status import NEXT_STEPS, REASONS, MonthStatus, status_of
-from tests.simulation import CLOSES, MONTH, OPENED, World, site
+from tests.support.simulation import CLOSES, MONTH, OPENED, World, site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.simulation import Process
+    from tests.support.simulation import Process
 
 HOTLINE = DeliveryKey(MONTH, Kind.HOTLINE_RATING)
 
@@ -26,7 +26,7 @@ def status(process: Process) -> MonthStatus:
 
 
 def test_a_month_in_the_middle_is_told_in_full(tmp_path: Path) -> None:
-    world = World(faults=[Fault.parse("400@hotline_rating"), Fault.parse("404@hub_rating#1")])
+    world = World(faults=[InjectedFault.parse("400@hotline_rating"), InjectedFault.parse("404@hub_rating#1")])
     with site(tmp_path, world).process() as process:
         process.run(patience_s=0)
         found = status(process)
@@ -104,12 +104,12 @@ def test_a_drifted_report_says_that_it_is_one(tmp_path: Path) -> None:
 
     def reason(words: str) -> str:
         return found.reason(
-            Standing(
+            DeliveryStatus(
                 key=HOTLINE,
                 state=State.ACCEPTED,
                 reason=words,
                 next_attempt_at=None,
-                unsettled=False,
+                in_doubt=False,
                 drift=True,
             )
         )

@@ -8,15 +8,15 @@ import pytest
 
 from report_service.domain.delivery import State
 from report_service.errors import BadInput, UnknownDelivery
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.services.waive import Waiving
-from tests.simulation import CLOSES, MONTH, World, operator, site
+from tests.support.simulation import CLOSES, MONTH, World, operator, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.simulation import Process, Site
+    from tests.support.simulation import Process, Site
 
 HUBS = sorted(str(hub["hub_id"]) for hub in operator()["hubs"])
 RATINGS = [f"{MONTH}/hub_rating/{hub}" for hub in HUBS]
@@ -27,7 +27,7 @@ HOTLINE = f"{MONTH}/hotline_rating"
 def place(tmp_path: Path) -> Site:
     """Return a site whose hub ratings fail: one is rejected, the other has an unknown end."""
     faults = (f"400@hub_rating/{HUBS[0]}", f"503@hub_rating/{HUBS[1]}")
-    return site(tmp_path, World(faults=[Fault.parse(fault) for fault in faults]))
+    return site(tmp_path, World(faults=[InjectedFault.parse(fault) for fault in faults]))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from report_service.cli.daemon import told
 from report_service.errors import SchemaOutdated
-from tests.fakes import RecordingEvents
+from tests.support.fakes import RecordingEvents
 
 
 def test_a_bug_that_ends_the_daemon_is_told_in_the_log_and_by_the_exit_code() -> None:

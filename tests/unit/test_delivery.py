@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report_service.domain.answers import Outcome, Verdict
 from report_service.domain.delivery import (
     DONE,
     NEEDS_A_PERSON,
@@ -17,15 +16,16 @@ from report_service.domain.delivery import (
     SENDABLE,
     Delivery,
     Evidence,
-    Retry,
+    RetryPolicy,
     State,
-    Step,
-    advance,
-    conclude,
+    Trigger,
+    apply_outcome,
     is_stuck,
+    next_state,
 )
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
+from report_service.domain.responses import Classification, Outcome
 from report_service.errors import IllegalTransition
 
 # --- states
@@ -45,7 +45,7 @@ waived  =     =       =       =       -      -        -        -        -       
 missed  pend  pend    inval   wait    -      -        -        -        -        waived -        -       =
 unres   retry retry   retry   retry   -      -        -        -        -        -      -        -       =
 """
-UNSETTLED = """
+IN_DOUBT = """
 from    valid changed invalid missing sent   accepted conflict rejected deferred waived unwaived retried closed
 wait    pend  pend    inval   =       -      -        -        -        -        -      -        -       missed
 inval   pend  pend    =       wait    -      -        -        -        -        -      -        -       missed
@@ -74,61 +74,61 @@ WORDS = {
 }
 
 
-def table(text: str, *, unsettled: bool) -> list[tuple[State, Step, bool, State | None]]:
+def table(text: str, *, in_doubt: bool) -> list[tuple[State, Trigger, bool, State | None]]:
     header, *lines = text.strip().splitlines()
     steps = [_step(name) for name in header.split()[1:]]
     return [
-        (WORDS[name], step, unsettled, WORDS[name] if word == "=" else WORDS.get(word))
+        (WORDS[name], trigger, in_doubt, WORDS[name] if word == "=" else WORDS.get(word))
         for name, *words in map(str.split, lines)
-        for step, word in zip(steps, words, strict=True)
+        for trigger, word in zip(steps, words, strict=True)
     ]
 
 
-def _step(name: str) -> Step:
-    return Step(f"row_{name}" if name in {"valid", "changed", "invalid", "missing"} else name)
+def _step(name: str) -> Trigger:
+    return Trigger(f"row_{name}" if name in {"valid", "changed", "invalid", "missing"} else name)
 
 
-TRANSITIONS = table(SETTLED, unsettled=False) + table(UNSETTLED, unsettled=True)
+TRANSITIONS = table(SETTLED, in_doubt=False) + table(IN_DOUBT, in_doubt=True)
 
 
-def after(state: State, step: Step, *, unsettled: bool) -> State | None:
+def after(state: State, trigger: Trigger, *, in_doubt: bool) -> State | None:
     try:
-        return advance(state, step, unsettled=unsettled)
+        return next_state(state, trigger, in_doubt=in_doubt)
     except IllegalTransition:
         return None
 
 
-@pytest.mark.parametrize(("state", "step", "unsettled", "then"), TRANSITIONS)
+@pytest.mark.parametrize(("state", "trigger", "in_doubt", "then"), TRANSITIONS)
 def test_a_step_leads_where_the_table_says(
-    state: State, step: Step, *, unsettled: bool, then: State | None
+    state: State, trigger: Trigger, *, in_doubt: bool, then: State | None
 ) -> None:
-    assert after(state, step, unsettled=unsettled) is then
+    assert after(state, trigger, in_doubt=in_doubt) is then
 
 
 def test_the_table_has_every_state_with_every_step() -> None:
-    assert len({row[:3] for row in TRANSITIONS}) == len(TRANSITIONS) == len(State) * len(Step) * 2
+    assert len({row[:3] for row in TRANSITIONS}) == len(TRANSITIONS) == len(State) * len(Trigger) * 2
 
 
 def test_a_step_that_is_not_allowed_is_an_error_that_names_both() -> None:
     with pytest.raises(IllegalTransition, match="a report that is accepted cannot be sent"):
-        advance(State.ACCEPTED, Step.SENT)
+        next_state(State.ACCEPTED, Trigger.SENT)
 
 
 def test_the_table_in_the_docstring_is_true() -> None:
     """Read it as a person does: a blank forbids, `=` stays, `...` goes on with the state above."""
-    lines = [line.strip(" |") for line in inspect.getdoc(advance).splitlines() if line.startswith("|")]  # type: ignore[union-attr]
+    lines = [line.strip(" |") for line in inspect.getdoc(next_state).splitlines() if line.startswith("|")]  # type: ignore[union-attr]
     header, _rule, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
     steps = [_step(name) for name in header[1:]]
     words = {**WORDS, "awaits": State.AWAITING_DATA, "": None}
     state, seen = State.AWAITING_DATA, set()
     for name, *cells in rows:
-        unsettled = name.startswith("...")
-        state = state if unsettled else next(one for one in State if one.startswith(name))
+        in_doubt = name.startswith("...")
+        state = state if in_doubt else next(one for one in State if one.startswith(name))
         seen.add(state)
         padded = cells + [""] * (len(steps) - len(cells))
-        for step, word in zip(steps, padded, strict=True):
+        for trigger, word in zip(steps, padded, strict=True):
             said = state if word == "=" else words[word] if word in words else State(word)
-            assert after(state, step, unsettled=unsettled) is said, (name, step)
+            assert after(state, trigger, in_doubt=in_doubt) is said, (name, trigger)
     assert seen == set(State)
     assert len(steps) == 9
 
@@ -142,13 +142,15 @@ def test_sets_of_states_leave_none_out() -> None:
     assert (
         {State.PENDING, State.RETRYING}
         == SENDABLE
-        == {state for state in State if after(state, Step.SENT, unsettled=False)}
+        == {state for state in State if after(state, Trigger.SENT, in_doubt=False)}
     )
     assert {State.AWAITING_DATA, State.INVALID, State.REJECTED} == NEEDS_A_PERSON
 
 
 def test_a_closed_window_leaves_nothing_open() -> None:
-    closed = {advance(state, Step.CLOSED, unsettled=unsettled) for state in State for unsettled in (True, False)}
+    closed = {
+        next_state(state, Trigger.CLOSED, in_doubt=in_doubt) for state in State for in_doubt in (True, False)
+    }
     assert closed == DONE | OVER
 
 
@@ -180,13 +182,13 @@ def ended(
     obelis_id: str | None = None,
     echo: dict[str, object] | None = None,
 ) -> Delivery:
-    return conclude(
+    return apply_outcome(
         delivery,
-        Verdict(outcome=outcome, detail="so they said", obelis_id=obelis_id, echo=echo),
+        Classification(outcome=outcome, detail="so they said", obelis_id=obelis_id, echo=echo),
         http_status=418,
         at=at,
         last_send=END,
-        retry=Retry(base_s=2, cap_s=900),
+        retry=RetryPolicy(base_s=2, cap_s=900),
         retry_after_s=retry_after_s,
         uniform=lambda: uniform,
     )
@@ -194,11 +196,11 @@ def ended(
 
 def again(delivery: Delivery) -> Delivery:
     """Return it as it is when it has been sent once more."""
-    return replace(delivery, state=advance(delivery.state, Step.SENT, unsettled=delivery.unsettled))
+    return replace(delivery, state=next_state(delivery.state, Trigger.SENT, in_doubt=delivery.in_doubt))
 
 
 @pytest.mark.parametrize(
-    ("outcome", "unsettled", "state", "evidence", "still_unsettled"),
+    ("outcome", "in_doubt", "state", "evidence", "still_in_doubt"),
     [
         (Outcome.ACCEPTED, False, State.ACCEPTED, Evidence.CONFIRMED, False),
         (Outcome.ACCEPTED, True, State.ACCEPTED, Evidence.CONFIRMED, False),
@@ -219,10 +221,10 @@ def again(delivery: Delivery) -> Delivery:
     ],
 )
 def test_an_outcome_makes_of_a_report(
-    outcome: Outcome, *, unsettled: bool, state: State, evidence: Evidence | None, still_unsettled: bool
+    outcome: Outcome, *, in_doubt: bool, state: State, evidence: Evidence | None, still_in_doubt: bool
 ) -> None:
-    then = ended(replace(SENT, unsettled=unsettled, attempts=2), outcome)
-    assert (then.state, then.evidence, then.unsettled) == (state, evidence, still_unsettled)
+    then = ended(replace(SENT, in_doubt=in_doubt, attempts=2), outcome)
+    assert (then.state, then.evidence, then.in_doubt) == (state, evidence, still_in_doubt)
     assert (then.attempts, then.last_outcome, then.http_status) == (3, outcome, 418)
     assert (then.next_attempt_at is None) is (state is not State.RETRYING)
     assert (then.row, then.key, then.body, then.payload_sha256) == (
@@ -236,9 +238,9 @@ def test_an_outcome_makes_of_a_report(
 @pytest.mark.parametrize("outcome", DEFERRED)
 def test_an_unknown_end_is_not_forgotten_until_the_api_settles_it(outcome: Outcome) -> None:
     doubtful = again(ended(again(ended(SENT, Outcome.NO_ANSWER)), outcome))
-    assert doubtful.unsettled
+    assert doubtful.in_doubt
     assert ended(doubtful, Outcome.CONFLICT).evidence is Evidence.INFERRED
-    assert not ended(doubtful, Outcome.REJECTED).unsettled
+    assert not ended(doubtful, Outcome.REJECTED).in_doubt
 
 
 def test_a_conflict_after_nothing_but_failures_to_send_is_someone_elses() -> None:
@@ -255,19 +257,19 @@ def test_what_is_not_accepted_keeps_the_words_of_the_api(outcome: Outcome) -> No
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.CONFLICT])
 def test_what_is_accepted_needs_no_words(outcome: Outcome) -> None:
-    assert ended(replace(SENT, unsettled=True, detail="they hung up"), outcome).detail == ""
+    assert ended(replace(SENT, in_doubt=True, detail="they hung up"), outcome).detail == ""
 
 
 @pytest.mark.parametrize("echo", [None, {}, {"rating": 2}, {"id": "r-1", "month": "10-2026", "rating": 2.0}])
 def test_an_echo_of_what_was_sent_confirms_it(echo: dict[str, object] | None) -> None:
     then = ended(SENT, Outcome.ACCEPTED, echo=echo)
-    assert (then.altered, then.drift, then.detail) == (False, False, "")
+    assert (then.echo_differs, then.drift, then.detail) == (False, False, "")
 
 
 def test_an_echo_of_something_else_is_an_acceptance_that_drifts_and_says_why() -> None:
     then = ended(SENT, Outcome.ACCEPTED, echo={"rating": 3})
     assert (then.state, then.evidence) == (State.ACCEPTED, Evidence.CONFIRMED)
-    assert (then.altered, then.drift) == (True, True)
+    assert (then.echo_differs, then.drift) == (True, True)
     assert then.detail == "the API stored otherwise: rating: sent 2, stored 3"
 
 
@@ -276,7 +278,7 @@ def test_an_acceptance_keeps_the_id_of_obelis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "unsettled", "drift"),
+    ("outcome", "in_doubt", "drift"),
     [
         (Outcome.ACCEPTED, False, True),
         (Outcome.ACCEPTED, True, True),
@@ -287,10 +289,10 @@ def test_an_acceptance_keeps_the_id_of_obelis() -> None:
     ],
 )
 def test_a_row_that_changed_while_its_bytes_were_on_their_way_shows_as_drift(
-    outcome: Outcome, *, unsettled: bool, drift: bool
+    outcome: Outcome, *, in_doubt: bool, drift: bool
 ) -> None:
-    assert ended(replace(SENT, unsettled=unsettled, outdated=True), outcome).drift is drift
-    assert ended(replace(SENT, unsettled=unsettled, outdated=False), outcome).drift is False
+    assert ended(replace(SENT, in_doubt=in_doubt, outdated=True), outcome).drift is drift
+    assert ended(replace(SENT, in_doubt=in_doubt, outdated=False), outcome).drift is False
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.IN_FLIGHT])
@@ -331,36 +333,43 @@ def test_a_transient_failure_backs_off_exponentially_up_to_the_cap(outcome: Outc
 @pytest.mark.parametrize(("uniform", "delay"), [(0.0, 0), (0.25, 8), (0.5, 16), (1.0, 32)])
 def test_the_jitter_is_full(uniform: float, delay: float) -> None:
     assert waits(
-        ended(replace(SENT, streak=4, last_outcome=Outcome.THROTTLED), Outcome.THROTTLED, uniform=uniform)
+        ended(
+            replace(SENT, consecutive_failures=4, last_outcome=Outcome.THROTTLED),
+            Outcome.THROTTLED,
+            uniform=uniform,
+        )
     ) == (delay)
 
 
 def test_a_very_long_streak_is_no_overflow() -> None:
-    delivery = replace(SENT, streak=100_000, last_outcome=Outcome.NO_ANSWER)
+    delivery = replace(SENT, consecutive_failures=100_000, last_outcome=Outcome.NO_ANSWER)
     assert waits(ended(delivery, Outcome.NO_ANSWER)) == 900
 
 
 def test_failures_of_another_sort_begin_a_new_streak() -> None:
-    busy = replace(SENT, streak=6, last_outcome=Outcome.SERVER_ERROR)
-    assert ended(busy, Outcome.NO_ANSWER).streak == 7
+    busy = replace(SENT, consecutive_failures=6, last_outcome=Outcome.SERVER_ERROR)
+    assert ended(busy, Outcome.NO_ANSWER).consecutive_failures == 7
     refused = ended(busy, Outcome.NOT_FOUND)
-    assert (refused.streak, waits(refused)) == (1, 300)
-    assert ended(again(refused), Outcome.FORBIDDEN).streak == 2
-    assert ended(again(refused), Outcome.THROTTLED).streak == 1
+    assert (refused.consecutive_failures, waits(refused)) == (1, 300)
+    assert ended(again(refused), Outcome.FORBIDDEN).consecutive_failures == 2
+    assert ended(again(refused), Outcome.THROTTLED).consecutive_failures == 1
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.CONFLICT, Outcome.REJECTED])
 def test_an_end_ends_the_streak(outcome: Outcome) -> None:
-    assert ended(replace(SENT, streak=6, last_outcome=Outcome.NO_ANSWER), outcome).streak == 0
+    assert (
+        ended(replace(SENT, consecutive_failures=6, last_outcome=Outcome.NO_ANSWER), outcome).consecutive_failures
+        == 0
+    )
 
 
 def test_after_a_refused_token_it_is_tried_at_once() -> None:
-    delivery = replace(SENT, streak=9, last_outcome=Outcome.THROTTLED)
+    delivery = replace(SENT, consecutive_failures=9, last_outcome=Outcome.THROTTLED)
     assert waits(ended(delivery, Outcome.UNAUTHORIZED, retry_after_s=60)) == 0
 
 
 def test_a_report_whose_token_is_refused_again_and_again_backs_off() -> None:
-    delivery = replace(SENT, streak=1, last_outcome=Outcome.UNAUTHORIZED)
+    delivery = replace(SENT, consecutive_failures=1, last_outcome=Outcome.UNAUTHORIZED)
     assert waits(ended(delivery, Outcome.UNAUTHORIZED)) > 0
 
 
@@ -413,23 +422,26 @@ def test_a_retry_after_past_the_end_is_cut_to_half_of_what_is_left(
 def test_near_the_end_of_the_window_tries_come_closer_together(left_s: float, delay: float) -> None:
     at = END - timedelta(seconds=left_s)
     assert (
-        waits(ended(replace(SENT, streak=8, last_outcome=Outcome.NOT_FOUND), Outcome.NOT_FOUND, at=at), at)
+        waits(
+            ended(replace(SENT, consecutive_failures=8, last_outcome=Outcome.NOT_FOUND), Outcome.NOT_FOUND, at=at),
+            at,
+        )
         == delay
     )
 
 
 @given(
     outcome=st.sampled_from(DEFERRED),
-    streak=st.integers(0, 50),
+    consecutive_failures=st.integers(0, 50),
     left_s=st.floats(0, 3e6),
     retry_after_s=st.one_of(st.none(), st.floats(0, 1e9)),
     uniform=st.floats(0, 1),
 )
 def test_no_wait_is_so_long_that_the_window_closes_without_another_try(
-    outcome: Outcome, streak: int, left_s: float, retry_after_s: float | None, uniform: float
+    outcome: Outcome, consecutive_failures: int, left_s: float, retry_after_s: float | None, uniform: float
 ) -> None:
-    delay = Retry(base_s=2, cap_s=900).delay_s(
-        outcome, streak + 1, remaining_s=left_s, retry_after_s=retry_after_s, uniform=lambda: uniform
+    delay = RetryPolicy(base_s=2, cap_s=900).delay_s(
+        outcome, consecutive_failures + 1, remaining_s=left_s, retry_after_s=retry_after_s, uniform=lambda: uniform
     )
     assert delay >= 0
     assert delay < left_s or left_s <= 8
@@ -453,7 +465,7 @@ def test_tries_go_on_until_the_window_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "streak", "stuck"),
+    ("outcome", "consecutive_failures", "stuck"),
     [
         (None, 9, False),
         (Outcome.NOT_FOUND, 3, False),
@@ -466,9 +478,9 @@ def test_tries_go_on_until_the_window_closes() -> None:
     ],
 )
 def test_a_refusal_that_outlives_its_quick_tries_needs_a_person(
-    outcome: Outcome | None, streak: int, *, stuck: bool
+    outcome: Outcome | None, consecutive_failures: int, *, stuck: bool
 ) -> None:
-    assert is_stuck(replace(SENT, last_outcome=outcome, streak=streak)) is stuck
+    assert is_stuck(replace(SENT, last_outcome=outcome, consecutive_failures=consecutive_failures)) is stuck
 
 
 def test_it_takes_the_better_part_of_an_hour_to_be_stuck() -> None:

@@ -13,7 +13,7 @@ from report_service.errors import ContractViolation
 from report_service.events import COMMON, EVENTS, FIELDS, Level
 from report_service.logs.redaction import REDACTED, Redactor
 from report_service.logs.reference import page, schema
-from tests.fakes import RecordingEvents
+from tests.support.fakes import RecordingEvents
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "monitoring"
 REPORT = {"key": "2026-10/hotline_rating", "kind": "hotline_rating", "month": "2026-10"}

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from report_service.adapters.pulse_file import PulseFile, read_pulse
+from report_service.adapters.health_file import HealthFile, read_health_file
 from report_service.errors import BadInput
-from report_service.ports import Pulse
-from report_service.services.health import STUCK_S, Vitals, ailment
-from tests.fakes import FakeClock
+from report_service.ports import HealthSnapshot
+from report_service.services.health import STUCK_S, WorkerHealth, diagnose
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WELL = Pulse(
+WELL = HealthSnapshot(
     instance="host:1:abc",
     beat_at=1000.0,
     stale_after_s=150.0,
@@ -27,8 +27,8 @@ WELL = Pulse(
 
 
 def test_a_fresh_heartbeat_without_complaints_is_well() -> None:
-    assert ailment(WELL, at=1000) is None
-    assert ailment(WELL, at=1150) is None
+    assert diagnose(WELL, at=1000) is None
+    assert diagnose(WELL, at=1150) is None
 
 
 def test_what_is_wrong_is_said_in_one_line() -> None:
@@ -41,40 +41,40 @@ def test_what_is_wrong_is_said_in_one_line() -> None:
             "a job raises (3 times since the start): look: KeyError: 1"
         ),
     }
-    assert {given: ailment(given[0], at=given[1]) for given in found} == found
+    assert {given: diagnose(given[0], at=given[1]) for given in found} == found
 
 
 @pytest.mark.parametrize(("still_s", "well"), [(STUCK_S - 1, True), (STUCK_S + 1, False)])
 def test_a_worker_that_does_not_move_is_told_of_although_the_heart_beats(still_s: float, well: bool) -> None:
-    why = ailment(replace(WELL, moved_at=1000 - still_s), at=1000)
+    why = diagnose(replace(WELL, moved_at=1000 - still_s), at=1000)
 
     assert why == (None if well else f"the worker has not moved for {still_s:.0f} s: it hangs")
 
 
 def test_a_worker_moves_whenever_it_asks_whether_to_stop() -> None:
     clock = FakeClock()
-    vitals = Vitals(clock)
-    ask = vitals.watching(lambda: "SIGTERM")
+    worker_health = WorkerHealth(clock)
+    ask = worker_health.watching(lambda: "SIGTERM")
     clock.sleep(40)
 
     assert ask() == "SIGTERM"
-    assert vitals.moved_at == clock.monotonic()
+    assert worker_health.moved_at == clock.monotonic()
 
 
 def test_a_pulse_is_read_as_it_was_written_and_gone_when_the_daemon_ends(tmp_path: Path) -> None:
     path = tmp_path / "pulse.json"
-    file = PulseFile(path)
+    file = HealthFile(path)
     file.write(WELL)
     file.write(replace(WELL, failing="no token"))
 
-    assert read_pulse(path) == replace(WELL, failing="no token")
+    assert read_health_file(path) == replace(WELL, failing="no token")
     assert list(tmp_path.iterdir()) == [path]
     file.remove()
     file.remove()
     with pytest.raises(
         BadInput, match=r"no daemon runs here with this configuration: .*pulse\.json does not exist"
     ):
-        read_pulse(path)
+        read_health_file(path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"instance": "a"}'])
@@ -82,14 +82,14 @@ def test_a_pulse_that_cannot_be_understood_is_refused_with_its_place(tmp_path: P
     path = tmp_path / "pulse.json"
     path.write_text(content)
     with pytest.raises(BadInput, match=r"pulse\.json cannot be read"):
-        read_pulse(path)
+        read_health_file(path)
 
 
 def test_a_folder_that_is_missing_is_told_once_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "later" / "pulse.json"
-    file = PulseFile(path)
+    file = HealthFile(path)
     file.write(WELL)
     file.write(WELL)
     assert [record.getMessage() for record in caplog.records] == [
@@ -98,4 +98,4 @@ def test_a_folder_that_is_missing_is_told_once_and_stops_nothing(
 
     path.parent.mkdir()
     file.write(WELL)
-    assert read_pulse(path) == WELL
+    assert read_health_file(path) == WELL

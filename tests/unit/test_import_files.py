@@ -3,27 +3,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.domain.faults import Fault
-from report_service.domain.forms import FORMS
+from report_service.domain.field_errors import FieldError
+from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import Imported, import_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from report_service.domain.faults import Faults
-    from report_service.domain.forms import Form
+    from report_service.domain.table_schemas import TableSchema
 
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
 
-Row = tuple[int, "Mapping[str, object] | Faults"]
+Row = tuple[int, "Mapping[str, object] | tuple[FieldError, ...]"]
 
 
 @dataclass
 class FakeFile:
     """A file with these rows; from the second reading on with `later`, if given."""
 
-    form: Form
+    schema: TableSchema
     lines: list[Row]
     later: list[Row] | None = None
     name: str = "fake.csv"
@@ -37,7 +36,7 @@ class FakeFile:
 
 @dataclass
 class BrokenFile:
-    form: Form
+    schema: TableSchema
     name: str = "broken.csv"
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
@@ -49,8 +48,8 @@ class BrokenFile:
 class FakeIntake:
     stored: list[tuple[str, list[dict[str, object]]]] = field(default_factory=list)
 
-    def upsert(self, form: Form, rows: Iterable[Mapping[str, object]]) -> None:
-        self.stored.append((form.name, [dict(row) for row in rows]))
+    def upsert(self, schema: TableSchema, rows: Iterable[Mapping[str, object]]) -> None:
+        self.stored.append((schema.name, [dict(row) for row in rows]))
 
 
 def rating(hub_id: object, **changed: object) -> dict[str, object]:
@@ -64,7 +63,10 @@ def take_in(*files: FakeFile | BrokenFile) -> tuple[list[Imported], FakeIntake, 
 
 def test_a_good_file_is_stored_with_values_in_their_canonical_form() -> None:
     found, intake, told = take_in(
-        FakeFile(FORMS["provider-groups"], [(2, {"provider_group": "devfl", "valid_from": "", "valid_to": None})])
+        FakeFile(
+            TABLE_SCHEMAS["provider-groups"],
+            [(2, {"provider_group": "devfl", "valid_from": "", "valid_to": None})],
+        )
     )
 
     assert (found[0].rows, found[0].stored, found[0].faults, found[0].warnings) == (1, True, [], [])
@@ -75,10 +77,10 @@ def test_a_good_file_is_stored_with_values_in_their_canonical_form() -> None:
 
 
 def test_a_file_with_faults_is_not_stored_and_every_fault_is_told() -> None:
-    ragged = (Fault("cells", 2, "must be 3"),)
+    ragged = (FieldError("cells", 2, "must be 3"),)
     found, intake, _ = take_in(
         FakeFile(
-            FORMS["hub-ratings"],
+            TABLE_SCHEMAS["hub-ratings"],
             [(2, rating("h1", rating="good")), (3, ragged), (4, rating(HUB)), (6, rating(HUB.upper()))],
         )
     )
@@ -97,9 +99,9 @@ def test_a_file_with_faults_is_not_stored_and_every_fault_is_told() -> None:
 
 def test_a_row_that_cannot_be_reported_is_stored_with_a_warning() -> None:
     found, intake, _ = take_in(
-        FakeFile(FORMS["hub-ratings"], [(2, rating(HUB, rating="7")), (3, rating(HUB, month="2026-09"))]),
+        FakeFile(TABLE_SCHEMAS["hub-ratings"], [(2, rating(HUB, rating="7")), (3, rating(HUB, month="2026-09"))]),
         FakeFile(
-            FORMS["point-ratings"],
+            TABLE_SCHEMAS["point-ratings"],
             [(2, {"month": "2026-10", "point_id": HUB, "rating": "", "total_complaints": "0"})],
         ),
     )
@@ -112,7 +114,7 @@ def test_a_row_that_cannot_be_reported_is_stored_with_a_warning() -> None:
 
 def test_a_refused_file_does_not_hold_up_the_next() -> None:
     found, intake, _ = take_in(
-        BrokenFile(FORMS["hub-ratings"]), FakeFile(FORMS["hub-ratings"], [(2, rating(HUB))])
+        BrokenFile(TABLE_SCHEMAS["hub-ratings"]), FakeFile(TABLE_SCHEMAS["hub-ratings"], [(2, rating(HUB))])
     )
 
     assert [(one.file, one.stored, str(one.problem)) for one in found] == [
@@ -124,7 +126,7 @@ def test_a_refused_file_does_not_hold_up_the_next() -> None:
 
 def test_a_file_that_changes_between_check_and_storing_is_refused() -> None:
     found, intake, _ = take_in(
-        FakeFile(FORMS["hub-ratings"], [(2, rating(HUB))], later=[(2, rating(HUB)), (3, rating("h1"))])
+        FakeFile(TABLE_SCHEMAS["hub-ratings"], [(2, rating(HUB))], later=[(2, rating(HUB)), (3, rating("h1"))])
     )
 
     assert not found[0].stored

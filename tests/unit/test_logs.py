@@ -25,7 +25,7 @@ from report_service.logs.config import Logging, configure_logging
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from report_service.logs.pipeline import Form
+    from report_service.logs.pipeline import TableSchema
     from report_service.ports import Events
 
 SCHEMA = Path(__file__).parents[2] / "config/monitoring/log-events.schema.json"
@@ -56,7 +56,11 @@ class Output:
         self._open: list[Logging] = []
 
     def configure(
-        self, form: Form = "json", level: Level = Level.INFO, stream: TextIO | None = None, strict: bool = False
+        self,
+        form: TableSchema = "json",
+        level: Level = Level.INFO,
+        stream: TextIO | None = None,
+        strict: bool = False,
     ) -> Logging:
         made = configure_logging(
             form=form,

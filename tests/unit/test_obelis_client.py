@@ -16,15 +16,15 @@ import pytest
 from report_service import __version__
 from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import BODY_LIMIT, HttpReportApi
-from report_service.adapters.obelis.exchanges import ThreadedExchanges
-from report_service.adapters.obelis.in_process import InProcessTransport, Reply
-from report_service.adapters.obelis.passage import Passage, Withheld
-from report_service.adapters.obelis.transport import Line
-from report_service.domain.answers import Answer, Outcome, judge
+from report_service.adapters.obelis.executor import ThreadedExecutor
+from report_service.adapters.obelis.in_process import InProcessReply, InProcessTransport
+from report_service.adapters.obelis.request_guard import RequestGuard, SendCancelled
+from report_service.adapters.obelis.transport import WorkerConnection
+from report_service.domain.responses import ApiResponse, Outcome, classify
 from report_service.errors import ApiUnavailable, CredentialsRefused
 from report_service.mock_api.app import MockObelis
-from report_service.ports import Exchanged, Permit, Request
-from tests.fakes import FakeClock
+from report_service.ports import CompletedRequest, Request, SendCheck
+from tests.support.fakes import FakeClock
 
 TOKEN = "tok.en-1234567890"
 SECRET = 'test-"secret"-äöü'
@@ -149,8 +149,8 @@ def test_a_token_request_goes_to_its_own_url_with_the_credentials_and_no_token(a
 def test_without_permission_nothing_goes_out(an_api: Api) -> None:
     api = an_api.over(raising(AssertionError("asked")))
     answer = api.exchange(a_request(), lambda: "the window is closed")
-    assert answer == Answer(sent=False, detail="the window is closed")
-    assert judge(answer).outcome is Outcome.NOT_SENT
+    assert answer == ApiResponse(sent=False, detail="the window is closed")
+    assert classify(answer).outcome is Outcome.NOT_SENT
 
 
 @pytest.mark.parametrize("broken", [{"path": "@elsewhere.example/"}, {"path": "/\x00"}, {"token": "naïve"}])
@@ -167,7 +167,7 @@ def test_an_answer_keeps_status_body_and_date(an_api: Api) -> None:
     api = an_api.over(
         lambda _: httpx.Response(201, content=b'{"a":1}', headers={"Date": "Mon, 02 Nov 2026 08:59:58 GMT"})
     )
-    assert api.exchange(a_request(), allowed) == Answer(
+    assert api.exchange(a_request(), allowed) == ApiResponse(
         http_status=201, body=b'{"a":1}', server_date=datetime(2026, 11, 2, 8, 59, 58, tzinfo=UTC)
     )
 
@@ -252,7 +252,7 @@ def test_a_body_that_breaks_off_keeps_its_status(an_api: Api) -> None:
     answer = an_api.over(lambda _: httpx.Response(200, content=body())).exchange(a_request(), allowed)
     assert (answer.http_status, answer.body, answer.complete) == (200, b'{"half', False)
     assert answer.detail == "the answer was cut off: ReadError: connection reset"
-    assert judge(answer).outcome is Outcome.UNREADABLE
+    assert classify(answer).outcome is Outcome.UNREADABLE
 
 
 # --- failures
@@ -337,9 +337,12 @@ def test_nothing_shows_a_secret_when_printed(an_api: Api) -> None:
 # --- the last moment before the first byte
 
 
-def a_passage(clock: FakeClock, permit: Permit = allowed) -> Passage:
-    return Passage(
-        line=Line(httpx.MockTransport(lambda _: httpx.Response(200))), permit=permit, clock=clock, timeout_s=25
+def a_passage(clock: FakeClock, send_check: SendCheck = allowed) -> RequestGuard:
+    return RequestGuard(
+        connection=WorkerConnection(httpx.MockTransport(lambda _: httpx.Response(200))),
+        send_check=send_check,
+        clock=clock,
+        timeout_s=25,
     )
 
 
@@ -348,58 +351,58 @@ FIRST_BYTE = "http11.send_request_headers.started"
 
 
 def test_nothing_has_left_while_the_connection_is_being_made() -> None:
-    passage = a_passage(FakeClock())
-    passage.trace("connection.connect_tcp.started", {})
-    passage.trace("connection.connect_tcp.failed", {})
-    assert not passage.may_have_left(httpx.ReadError("?"))
+    guard = a_passage(FakeClock())
+    guard.trace("connection.connect_tcp.started", {})
+    guard.trace("connection.connect_tcp.failed", {})
+    assert not guard.may_have_left(httpx.ReadError("?"))
 
 
 def test_what_a_proxy_is_told_is_not_the_request() -> None:
-    passage = a_passage(FakeClock())
+    guard = a_passage(FakeClock())
     for event in (FIRST_BYTE, "http11.receive_response_headers.started", "http11.response_closed.started"):
-        passage.trace(event, CONNECT if "closed" not in event else {})
-    assert not passage.may_have_left(httpx.RemoteProtocolError("?"))
-    passage.trace("proxy.start_tls.started", {})
-    passage.trace(FIRST_BYTE, POST)
-    assert passage.may_have_left(httpx.ConnectError("?"))
+        guard.trace(event, CONNECT if "closed" not in event else {})
+    assert not guard.may_have_left(httpx.RemoteProtocolError("?"))
+    guard.trace("proxy.start_tls.started", {})
+    guard.trace(FIRST_BYTE, POST)
+    assert guard.may_have_left(httpx.ConnectError("?"))
 
 
 def test_an_event_that_nobody_knows_counts_as_left() -> None:
-    passage = a_passage(FakeClock())
-    passage.trace("http4.something.started", {})
-    assert passage.may_have_left(httpx.ConnectError("?"))
+    guard = a_passage(FakeClock())
+    guard.trace("http4.something.started", {})
+    assert guard.may_have_left(httpx.ConnectError("?"))
 
 
 def test_connecting_beyond_the_time_holds_the_request_back() -> None:
     clock = FakeClock()
-    passage = a_passage(clock)
+    guard = a_passage(clock)
     clock.sleep(25)
-    with pytest.raises(Withheld, match="connecting took too long"):
-        passage.trace(FIRST_BYTE, POST)
-    passage.trace("http11.response_closed.started", {})
-    assert not passage.may_have_left(httpx.ReadError("?"))
+    with pytest.raises(SendCancelled, match="connecting took too long"):
+        guard.trace(FIRST_BYTE, POST)
+    guard.trace("http11.response_closed.started", {})
+    assert not guard.may_have_left(httpx.ReadError("?"))
 
 
 def test_permission_withdrawn_while_connecting_holds_the_request_back() -> None:
-    passage = a_passage(FakeClock(), permit=lambda: "the window has closed")
-    with pytest.raises(Withheld, match="the window has closed"):
-        passage.trace(FIRST_BYTE, POST)
+    guard = a_passage(FakeClock(), send_check=lambda: "the window has closed")
+    with pytest.raises(SendCancelled, match="the window has closed"):
+        guard.trace(FIRST_BYTE, POST)
 
 
 def test_each_step_has_what_is_left_of_the_time() -> None:
     clock = FakeClock()
-    passage = a_passage(clock)
-    assert passage.timeouts == {"connect": 10, "pool": 10, "write": 25, "read": 25}
+    guard = a_passage(clock)
+    assert guard.timeouts == {"connect": 10, "pool": 10, "write": 25, "read": 25}
     clock.sleep(5)
-    passage.trace(FIRST_BYTE, POST)
-    assert passage.timeouts["write"] == 20
+    guard.trace(FIRST_BYTE, POST)
+    assert guard.timeouts["write"] == 20
     clock.sleep(30)
-    passage.trace("http11.receive_response_body.started", POST)
-    assert passage.timeouts["read"] == pytest.approx(0.001)
+    guard.trace("http11.receive_response_body.started", POST)
+    assert guard.timeouts["read"] == pytest.approx(0.001)
 
 
 def test_a_line_without_a_socket_can_be_cut_too() -> None:
-    line = a_passage(FakeClock()).line
+    line = a_passage(FakeClock()).connection
     line.cut_off()
     assert line.cut
 
@@ -412,8 +415,8 @@ def a_jwt(**claims: object) -> str:
     return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "c2ln"])
 
 
-def answered(status: int = 200, date: datetime | None = None, **said: object) -> Answer:
-    return Answer(http_status=status, body=json.dumps(said).encode(), server_date=date)
+def answered(status: int = 200, date: datetime | None = None, **said: object) -> ApiResponse:
+    return ApiResponse(http_status=status, body=json.dumps(said).encode(), server_date=date)
 
 
 @pytest.mark.parametrize(("lifetime", "margin"), [(3600, 300), (3000, 300), (600, 60), (10, 1), (0.5, 0.05)])
@@ -466,9 +469,9 @@ def test_any_spelling_of_bearer_will_do(kind: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Answer(http_status=200, body=b"<html>"), "has no `token`; its fields: none"),
-        (Answer(http_status=200, body=b"[1]"), "has no `token`; its fields: none"),
-        (Answer(http_status=200, body=b"[" * 100_000), "has no `token`; its fields: none"),
+        (ApiResponse(http_status=200, body=b"<html>"), "has no `token`; its fields: none"),
+        (ApiResponse(http_status=200, body=b"[1]"), "has no `token`; its fields: none"),
+        (ApiResponse(http_status=200, body=b"[" * 100_000), "has no `token`; its fields: none"),
         (answered(access_token="sesame", expires_in=60), "has no `token`; its fields: access_token, expires_in"),
         (answered(token="", expires_in=60), "has no `token`"),
         (answered(token=7, expires_in=60), "has no `token`"),
@@ -483,7 +486,7 @@ def test_any_spelling_of_bearer_will_do(kind: str) -> None:
         (answered(token=a_jwt(exp=UNIX - 1), expires_in=3600, date=NOW), "good for any time"),
     ],
 )
-def test_an_answer_without_a_usable_token_is_a_refusal_that_names_the_fault(answer: Answer, why: str) -> None:
+def test_an_answer_without_a_usable_token_is_a_refusal_that_names_the_fault(answer: ApiResponse, why: str) -> None:
     with pytest.raises(CredentialsRefused) as refused:
         credentials().read_token(answer, at=0.0)
     assert why in refused.value.message
@@ -511,23 +514,23 @@ def test_a_refusal_says_the_status_the_words_and_what_to_check(status: int, sett
 def test_a_refusal_repeats_neither_the_secret_nor_a_token() -> None:
     body = f"no {json.dumps(SECRET)} {SECRET} {a_jwt(sub='x')}".encode()
     with pytest.raises(CredentialsRefused) as refused:
-        credentials().read_token(Answer(http_status=400, body=body), at=0.0)
+        credentials().read_token(ApiResponse(http_status=400, body=body), at=0.0)
     assert refused.value.message == 'the token endpoint answered 400: no "***" *** ***'
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(sent=False, detail="ConnectError: refused"), "gave no answer: ConnectError: refused"),
-        (Answer(), "gave no answer: without a word"),
+        (ApiResponse(sent=False, detail="ConnectError: refused"), "gave no answer: ConnectError: refused"),
+        (ApiResponse(), "gave no answer: without a word"),
         (answered(429, message="slower"), "answered 429: slower"),
         (answered(408), "answered 408"),
         (answered(500), "answered 500"),
         (answered(503, message="later"), "answered 503: later"),
-        (Answer(http_status=200, body=b'{"tok', complete=False, detail="cut off"), "answered 200: cut off"),
+        (ApiResponse(http_status=200, body=b'{"tok', complete=False, detail="cut off"), "answered 200: cut off"),
     ],
 )
-def test_what_may_go_better_next_time_is_no_refusal(answer: Answer, words: str) -> None:
+def test_what_may_go_better_next_time_is_no_refusal(answer: ApiResponse, words: str) -> None:
     with pytest.raises(ApiUnavailable, match=words):
         credentials().read_token(answer, at=0.0)
 
@@ -551,26 +554,26 @@ class SlowApi:
     def token_request(self, request_id: str) -> Request:
         raise NotImplementedError
 
-    def read_token(self, answer: Answer, *, at: float) -> object:
+    def read_token(self, answer: ApiResponse, *, at: float) -> object:
         raise NotImplementedError
 
-    def exchange(self, request: Request, permit: Permit) -> Answer:
+    def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         self.all_there.wait(10)
         self.go.wait(10)
-        return Answer(http_status=200, detail=permit() or "")
+        return ApiResponse(http_status=200, detail=send_check() or "")
 
 
 class QuickApi(SlowApi):
-    def exchange(self, request: Request, permit: Permit) -> Answer:
+    def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         if request.path == "/bug":
             raise KeyError(TOKEN)
-        return Answer(http_status=200)
+        return ApiResponse(http_status=200)
 
 
-def collect(exchanges: ThreadedExchanges, count: int) -> list[Exchanged]:
-    found: list[Exchanged] = []
+def collect(executor: ThreadedExecutor, count: int) -> list[CompletedRequest]:
+    found: list[CompletedRequest] = []
     while len(found) < count:
-        some = exchanges.finished(10)
+        some = executor.completed(10)
         assert some, "nothing ended within 10 s"
         found += some
     return found
@@ -578,57 +581,57 @@ def collect(exchanges: ThreadedExchanges, count: int) -> list[Exchanged]:
 
 def test_requests_are_exchanged_at_the_same_time() -> None:
     api = SlowApi()
-    exchanges = ThreadedExchanges(api, capacity=3, clock=FakeClock())  # type: ignore[arg-type]
+    executor = ThreadedExecutor(api, capacity=3, clock=FakeClock())  # type: ignore[arg-type]
     for number in range(3):
-        exchanges.start(a_request(request_id=str(number)), lambda: "asked")
+        executor.submit(a_request(request_id=str(number)), lambda: "asked")
     api.all_there.wait(10)  # all three are with the API
-    assert exchanges.finished(0) == []
+    assert executor.completed(0) == []
     api.go.set()
-    found = collect(exchanges, 3)
+    found = collect(executor, 3)
     assert {one.request.request_id for one in found} == {"0", "1", "2"}
     assert {one.answer.detail for one in found} == {"asked"}
     assert {(one.started, one.ended) for one in found} == {(1000.0, 1000.0)}
-    exchanges.close()
+    executor.close()
 
 
 def test_everything_that_ended_comes_back_at_once() -> None:
-    exchanges = ThreadedExchanges(QuickApi(), capacity=1, clock=FakeClock())  # type: ignore[arg-type]
+    executor = ThreadedExecutor(QuickApi(), capacity=1, clock=FakeClock())  # type: ignore[arg-type]
     for number in range(20):
-        exchanges.start(a_request(request_id=str(number)), allowed)
-    assert [one.request.request_id for one in collect(exchanges, 20)] == [str(number) for number in range(20)]
-    exchanges.close()
+        executor.submit(a_request(request_id=str(number)), allowed)
+    assert [one.request.request_id for one in collect(executor, 20)] == [str(number) for number in range(20)]
+    executor.close()
 
 
 def test_a_worker_outlives_a_bug_and_the_request_s_end_is_unknown() -> None:
-    exchanges = ThreadedExchanges(QuickApi(), capacity=1, clock=FakeClock())  # type: ignore[arg-type]
-    exchanges.start(a_request(path="/bug"), allowed)
-    exchanges.start(a_request(), allowed)
-    first, second = collect(exchanges, 2)
-    assert judge(first.answer).outcome is Outcome.NO_ANSWER
+    executor = ThreadedExecutor(QuickApi(), capacity=1, clock=FakeClock())  # type: ignore[arg-type]
+    executor.submit(a_request(path="/bug"), allowed)
+    executor.submit(a_request(), allowed)
+    first, second = collect(executor, 2)
+    assert classify(first.answer).outcome is Outcome.NO_ANSWER
     assert first.answer.detail.startswith("a bug: KeyError in exchange, line ")
     assert second.answer.http_status == 200
-    exchanges.close()
+    executor.close()
 
 
 def test_what_has_not_begun_is_never_sent_after_closing() -> None:
     api = SlowApi()
-    exchanges = ThreadedExchanges(api, capacity=3, clock=FakeClock())  # type: ignore[arg-type]
+    executor = ThreadedExecutor(api, capacity=3, clock=FakeClock())  # type: ignore[arg-type]
     for number in range(5):
-        exchanges.start(a_request(request_id=str(number)), allowed)
+        executor.submit(a_request(request_id=str(number)), allowed)
     api.all_there.wait(10)
-    exchanges.close()
+    executor.close()
     api.go.set()
-    assert len(collect(exchanges, 3)) == 3
-    assert exchanges.finished(0) == []
+    assert len(collect(executor, 3)) == 3
+    assert executor.completed(0) == []
 
 
 def test_the_workers_do_not_keep_the_process_from_ending() -> None:
     before = set(threading.enumerate())
-    exchanges = ThreadedExchanges(QuickApi(), capacity=2, clock=FakeClock())  # type: ignore[arg-type]
+    executor = ThreadedExecutor(QuickApi(), capacity=2, clock=FakeClock())  # type: ignore[arg-type]
     workers = set(threading.enumerate()) - before
-    assert len(workers) == exchanges.capacity == 2
+    assert len(workers) == executor.capacity == 2
     assert all(worker.daemon for worker in workers)
-    exchanges.close()
+    executor.close()
     for worker in workers:
         worker.join(10)
     assert not any(worker.is_alive() for worker in workers)
@@ -647,8 +650,8 @@ class Said:
     cut: bool = False
 
 
-def in_process(reply: Reply, clock: FakeClock, seen: list[object] | None = None) -> InProcessTransport:
-    def handle(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+def in_process(reply: InProcessReply, clock: FakeClock, seen: list[object] | None = None) -> InProcessTransport:
+    def handle(method: str, path: str, headers: Mapping[str, str], body: bytes) -> InProcessReply:
         if seen is not None:
             seen.append((method, path, headers["authorization"], body))
         return reply
@@ -668,7 +671,7 @@ def test_a_function_answers_in_place_of_a_server(an_api: Api) -> None:
 def test_an_answer_that_takes_too_long_times_out_in_process_too(an_api: Api) -> None:
     clock = FakeClock()
     answer = an_api.over(in_process(Said(delay_s=60), clock)).exchange(a_request(), allowed)
-    assert judge(answer).outcome is Outcome.NO_ANSWER
+    assert classify(answer).outcome is Outcome.NO_ANSWER
     assert clock.slept == [25]
 
 
@@ -700,6 +703,6 @@ def test_the_project_s_own_mock_can_be_used_in_process() -> None:
     body = json.dumps({"month": "10-2026", "hotlineCalls": 1, "fcrRate": 0.5, "asa": 3.0, "rating": 2}).encode()
     path = "/ocpi/bob/2.2/debob-reports/hotline-ratings"
     answer = api.exchange(a_request(path=path, body=body, token=token.value), allowed)
-    assert judge(answer).outcome is Outcome.ACCEPTED
+    assert classify(answer).outcome is Outcome.ACCEPTED
     assert answer.server_date == NOW
     api.close()

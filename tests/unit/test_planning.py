@@ -9,38 +9,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report_service.domain.delivery import DONE, OVER, State
-from report_service.domain.planning import Change, Found, Planned, Rendered, decide
+from report_service.domain.planning import KnownDelivery, Payload, PlannedChange, SourceFinding, plan_delivery
 
-A = Rendered(path="/hubs/1/ratings", body=b'{"rating":2}', sha256="a" * 64)
-B = Rendered(path="/hubs/1/ratings", body=b'{"rating":3}', sha256="b" * 64)
+A = Payload(path="/hubs/1/ratings", body=b'{"rating":2}', sha256="a" * 64)
+B = Payload(path="/hubs/1/ratings", body=b'{"rating":3}', sha256="b" * 64)
 A_MOVED = replace(A, path="/hubs/2/ratings")
 
-ROW_A = Found(rendered=A, raw='{"rating": "2"}')
-ROW_B = Found(rendered=B, raw='{"rating": "3"}')
-ROW_MOVED = Found(rendered=A_MOVED, raw='{"rating": "2"}')
-BAD = Found(reason="rating = 9: must be 1..6", raw='{"rating": "9"}')
-GONE = Found(reason="the source has no row for it")
+ROW_A = SourceFinding(payload=A, raw='{"rating": "2"}')
+ROW_B = SourceFinding(payload=B, raw='{"rating": "3"}')
+ROW_MOVED = SourceFinding(payload=A_MOVED, raw='{"rating": "2"}')
+BAD = SourceFinding(reason="rating = 9: must be 1..6", raw='{"rating": "9"}')
+GONE = SourceFinding(reason="the source has no row for it")
 FOUND = {"A": ROW_A, "B": ROW_B, "moved": ROW_MOVED, "bad": BAD, "gone": GONE}
 
 
-def planned(state: State, **fields: object) -> Planned:
+def known_delivery(state: State, **fields: object) -> KnownDelivery:
     """Return a report whose bytes are A's, as the ledger has it after a plan that found row A."""
-    known = Planned(row=1, state=state, path=A.path, payload_sha256=A.sha256, source_sha256=A.sha256)
+    known = KnownDelivery(row=1, state=state, path=A.path, payload_sha256=A.sha256, source_sha256=A.sha256)
     return replace(known, **fields)  # type: ignore[arg-type]
 
 
-def decided(known: Planned | None, found: Found, *, waived: bool = False, closed: bool = False) -> Planned:
+def decided(
+    known: KnownDelivery | None, found: SourceFinding, *, waived: bool = False, closed: bool = False
+) -> KnownDelivery:
     """Return what the ledger says afterwards, whether or not that had to be written."""
-    change = decide("1", known, found, waived=waived, closed=closed)
+    change = plan_delivery("1", known, found, waived=waived, closed=closed)
     if change is None:
         assert known is not None
         return known
-    assert (change.subject, change.before, change.found) == ("1", known or Planned(), found)
+    assert (change.subject, change.before, change.found) == ("1", known or KnownDelivery(), found)
     return change.after
 
 
-def change_of(known: Planned | None, found: Found, *, waived: bool = False, closed: bool = False) -> Change:
-    change = decide("1", known, found, waived=waived, closed=closed)
+def change_of(
+    known: KnownDelivery | None, found: SourceFinding, *, waived: bool = False, closed: bool = False
+) -> PlannedChange:
+    change = plan_delivery("1", known, found, waived=waived, closed=closed)
     assert change is not None
     return change
 
@@ -63,14 +67,16 @@ def change_of(known: Planned | None, found: Found, *, waived: bool = False, clos
         (GONE, True, True, State.WAIVED),
     ],
 )
-def test_a_new_report_begins_as_its_row_has_it(found: Found, *, waived: bool, closed: bool, state: State) -> None:
+def test_a_new_report_begins_as_its_row_has_it(
+    found: SourceFinding, *, waived: bool, closed: bool, state: State
+) -> None:
     after = decided(None, found, waived=waived, closed=closed)
     assert after.state is state
     assert after.row is None
     assert after.due
     assert after.detail == found.reason
     assert not after.drift
-    body = found.rendered and found.rendered.sha256
+    body = found.payload and found.payload.sha256
     assert (after.payload_sha256, after.source_sha256, after.path) == (body, body, A.path if body else "")
 
 
@@ -98,38 +104,38 @@ def test_a_new_report_begins_as_its_row_has_it(found: Found, *, waived: bool, cl
         ),
     ],
 )
-def test_an_undelivered_report_follows_its_row(state: State, found: Found, then: State) -> None:
-    after = decided(planned(state, detail="words of before", attempts=3), found)
+def test_an_undelivered_report_follows_its_row(state: State, found: SourceFinding, then: State) -> None:
+    after = decided(known_delivery(state, detail="words of before", attempts=3), found)
     assert after.state is then
     assert after.attempts == 3
-    sent = found.rendered or A  # what cannot be sent leaves what could
+    sent = found.payload or A  # what cannot be sent leaves what could
     assert (after.payload_sha256, after.path) == (sent.sha256, sent.path)
-    assert after.source_sha256 == (found.rendered and found.rendered.sha256)
+    assert after.source_sha256 == (found.payload and found.payload.sha256)
 
 
 def test_what_is_new_to_send_starts_afresh() -> None:
-    assert change_of(planned(State.RETRYING), ROW_B).restart
-    assert change_of(planned(State.REJECTED), ROW_MOVED).restart
+    assert change_of(known_delivery(State.RETRYING), ROW_B).restart
+    assert change_of(known_delivery(State.REJECTED), ROW_MOVED).restart
     assert change_of(None, ROW_A).restart
-    assert not change_of(planned(State.INVALID), ROW_A).restart
-    assert not change_of(planned(State.PENDING), BAD).restart
+    assert not change_of(known_delivery(State.INVALID), ROW_A).restart
+    assert not change_of(known_delivery(State.PENDING), BAD).restart
 
 
 @pytest.mark.parametrize(
     ("known", "found", "detail"),
     [
-        (planned(State.REJECTED, detail="the API's words"), ROW_A, "the API's words"),
-        (planned(State.RETRYING, detail="the API's words"), ROW_A, "the API's words"),
-        (planned(State.REJECTED, detail="the API's words"), ROW_B, ""),
-        (planned(State.REJECTED, detail="the API's words"), BAD, BAD.reason),
-        (planned(State.INVALID, detail=BAD.reason), ROW_A, ""),
-        (planned(State.AWAITING_DATA, detail=GONE.reason), ROW_A, ""),
-        (planned(State.PENDING), GONE, GONE.reason),
-        (planned(State.WAIVED, detail=GONE.reason), ROW_A, ""),
+        (known_delivery(State.REJECTED, detail="the API's words"), ROW_A, "the API's words"),
+        (known_delivery(State.RETRYING, detail="the API's words"), ROW_A, "the API's words"),
+        (known_delivery(State.REJECTED, detail="the API's words"), ROW_B, ""),
+        (known_delivery(State.REJECTED, detail="the API's words"), BAD, BAD.reason),
+        (known_delivery(State.INVALID, detail=BAD.reason), ROW_A, ""),
+        (known_delivery(State.AWAITING_DATA, detail=GONE.reason), ROW_A, ""),
+        (known_delivery(State.PENDING), GONE, GONE.reason),
+        (known_delivery(State.WAIVED, detail=GONE.reason), ROW_A, ""),
     ],
 )
 def test_the_reason_is_the_sources_or_the_apis_as_long_as_it_holds(
-    known: Planned, found: Found, detail: str
+    known: KnownDelivery, found: SourceFinding, detail: str
 ) -> None:
     assert decided(known, found).detail == detail
 
@@ -140,33 +146,35 @@ def test_the_reason_is_the_sources_or_the_apis_as_long_as_it_holds(
 @pytest.mark.parametrize(
     "known",
     [
-        planned(State.IN_FLIGHT),
-        planned(State.IN_FLIGHT, unsettled=True),
-        planned(State.RETRYING, unsettled=True),
-        planned(State.UNRESOLVED, unsettled=True),
-        planned(State.ACCEPTED),
-        planned(State.ALREADY_REPORTED),
+        known_delivery(State.IN_FLIGHT),
+        known_delivery(State.IN_FLIGHT, in_doubt=True),
+        known_delivery(State.RETRYING, in_doubt=True),
+        known_delivery(State.UNRESOLVED, in_doubt=True),
+        known_delivery(State.ACCEPTED),
+        known_delivery(State.ALREADY_REPORTED),
     ],
 )
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("waived", [False, True])
-def test_bytes_under_way_or_delivered_stay(known: Planned, found: Found, *, closed: bool, waived: bool) -> None:
-    change = decide("1", known, found, waived=waived, closed=closed)
+def test_bytes_under_way_or_delivered_stay(
+    known: KnownDelivery, found: SourceFinding, *, closed: bool, waived: bool
+) -> None:
+    change = plan_delivery("1", known, found, waived=waived, closed=closed)
     if change is None:
         return
     assert (change.after.payload_sha256, change.after.path) == (A.sha256, A.path)
-    assert change.after.unsettled is (known.unsettled or change.after.state is State.UNRESOLVED)
+    assert change.after.in_doubt is (known.in_doubt or change.after.state is State.UNRESOLVED)
     assert change.after.state is not State.WAIVED
     assert not change.restart
 
 
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
-def test_an_unknown_end_is_settled_with_the_same_bytes_whatever_the_row_says(found: Found) -> None:
-    known = planned(State.RETRYING, unsettled=True, detail="no whole answer within 25 s")
+def test_an_unknown_end_is_settled_with_the_same_bytes_whatever_the_row_says(found: SourceFinding) -> None:
+    known = known_delivery(State.RETRYING, in_doubt=True, detail="no whole answer within 25 s")
     after = decided(known, found)
     assert (after.state, after.payload_sha256, after.detail) == (State.RETRYING, A.sha256, known.detail)
-    assert after.source_sha256 == (found.rendered and found.rendered.sha256)  # shows as drift once it is accepted
+    assert after.source_sha256 == (found.payload and found.payload.sha256)  # shows as drift once it is accepted
     assert not after.drift
 
 
@@ -192,7 +200,7 @@ def test_an_unknown_end_is_settled_with_the_same_bytes_whatever_the_row_says(fou
     ],
 )
 def test_a_delivered_report_drifts_while_its_row_says_something_else(rows: str, *, drift: bool) -> None:
-    known = planned(State.ACCEPTED)
+    known = known_delivery(State.ACCEPTED)
     for row in rows.split():
         known = decided(known, FOUND[row])
         assert known.state is State.ACCEPTED
@@ -201,24 +209,26 @@ def test_a_delivered_report_drifts_while_its_row_says_something_else(rows: str, 
 
 @pytest.mark.parametrize("rows", ["A", "B", "bad", "gone", "B A", "bad A", "gone A", "B gone A"])
 def test_what_obelis_stored_otherwise_drifts_whatever_the_row_says(rows: str) -> None:
-    known = planned(State.ACCEPTED, drift=True, altered=True, detail="the API stored otherwise: rating")
+    known = known_delivery(
+        State.ACCEPTED, drift=True, echo_differs=True, detail="the API stored otherwise: rating"
+    )
     for row in rows.split():
         known = decided(known, FOUND[row])
     assert known.drift
-    assert known.altered
+    assert known.echo_differs
     assert known.detail == "the API stored otherwise: rating"
 
 
 def test_someone_elses_report_does_not_drift() -> None:
-    assert not decided(planned(State.ALREADY_REPORTED), ROW_B).drift
+    assert not decided(known_delivery(State.ALREADY_REPORTED), ROW_B).drift
 
 
 def test_a_drift_to_a_row_that_cannot_be_sent_says_why_as_long_as_that_is_so() -> None:
-    drifted = decided(planned(State.ACCEPTED), BAD)
+    drifted = decided(known_delivery(State.ACCEPTED), BAD)
     assert drifted.detail == BAD.reason
     assert decided(drifted, ROW_B).detail == ""
     assert decided(drifted, ROW_A).detail == ""
-    assert decided(planned(State.ACCEPTED), GONE).detail == ""
+    assert decided(known_delivery(State.ACCEPTED), GONE).detail == ""
 
 
 # --- waivers
@@ -230,25 +240,25 @@ def test_a_drift_to_a_row_that_cannot_be_sent_says_why_as_long_as_that_is_so() -
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
 @pytest.mark.parametrize("closed", [False, True])
 def test_what_is_not_delivered_can_be_waived_and_the_waiver_be_taken_back(
-    state: State, found: Found, *, closed: bool
+    state: State, found: SourceFinding, *, closed: bool
 ) -> None:
-    known = planned(state)
+    known = known_delivery(state)
     waived = decided(known, found, waived=True, closed=closed)
     assert waived.state is State.WAIVED
     assert decided(waived, found, waived=True, closed=closed) == waived
     back = decided(waived, found, closed=closed)
-    expected = State.MISSED if closed else decided(planned(State.AWAITING_DATA), found).state
+    expected = State.MISSED if closed else decided(known_delivery(State.AWAITING_DATA), found).state
     assert back.state is expected
 
 
 def test_a_waiver_ends_what_the_api_had_to_say() -> None:
-    rejected = planned(State.REJECTED, detail="rating too bad")
+    rejected = known_delivery(State.REJECTED, detail="rating too bad")
     assert decided(rejected, ROW_A, waived=True).detail == ""
 
 
-@pytest.mark.parametrize("known", [planned(State.ACCEPTED), planned(State.ALREADY_REPORTED)])
-def test_a_waiver_changes_nothing_about_what_is_delivered(known: Planned) -> None:
-    assert decide("1", known, ROW_A, waived=True, closed=False) is None
+@pytest.mark.parametrize("known", [known_delivery(State.ACCEPTED), known_delivery(State.ALREADY_REPORTED)])
+def test_a_waiver_changes_nothing_about_what_is_delivered(known: KnownDelivery) -> None:
+    assert plan_delivery("1", known, ROW_A, waived=True, closed=False) is None
 
 
 # --- the end of the window, and a clock that was put right
@@ -257,45 +267,50 @@ def test_a_waiver_changes_nothing_about_what_is_delivered(known: Planned) -> Non
 @pytest.mark.parametrize(
     ("known", "then"),
     [
-        (planned(State.AWAITING_DATA), State.MISSED),
-        (planned(State.INVALID), State.MISSED),
-        (planned(State.PENDING), State.MISSED),
-        (planned(State.RETRYING), State.MISSED),
-        (planned(State.REJECTED), State.MISSED),
-        (planned(State.MISSED), State.MISSED),
-        (planned(State.IN_FLIGHT), State.UNRESOLVED),
-        (planned(State.RETRYING, unsettled=True), State.UNRESOLVED),
-        (planned(State.UNRESOLVED, unsettled=True), State.UNRESOLVED),
-        (planned(State.ACCEPTED), State.ACCEPTED),
-        (planned(State.ALREADY_REPORTED), State.ALREADY_REPORTED),
+        (known_delivery(State.AWAITING_DATA), State.MISSED),
+        (known_delivery(State.INVALID), State.MISSED),
+        (known_delivery(State.PENDING), State.MISSED),
+        (known_delivery(State.RETRYING), State.MISSED),
+        (known_delivery(State.REJECTED), State.MISSED),
+        (known_delivery(State.MISSED), State.MISSED),
+        (known_delivery(State.IN_FLIGHT), State.UNRESOLVED),
+        (known_delivery(State.RETRYING, in_doubt=True), State.UNRESOLVED),
+        (known_delivery(State.UNRESOLVED, in_doubt=True), State.UNRESOLVED),
+        (known_delivery(State.ACCEPTED), State.ACCEPTED),
+        (known_delivery(State.ALREADY_REPORTED), State.ALREADY_REPORTED),
     ],
 )
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
-def test_a_closed_window_decides_what_is_open(known: Planned, then: State, found: Found) -> None:
+def test_a_closed_window_decides_what_is_open(known: KnownDelivery, then: State, found: SourceFinding) -> None:
     after = decided(known, found, closed=True)
     assert after.state is then
-    assert after.unsettled is (then is State.UNRESOLVED)
+    assert after.in_doubt is (then is State.UNRESOLVED)
     assert decided(after, found, closed=True) == after
 
 
 def test_a_missed_report_keeps_the_reason_why() -> None:
-    assert decided(planned(State.REJECTED, detail="rating too bad"), ROW_A, closed=True).detail == "rating too bad"
+    assert (
+        decided(known_delivery(State.REJECTED, detail="rating too bad"), ROW_A, closed=True).detail
+        == "rating too bad"
+    )
     assert decided(None, GONE, closed=True).detail == GONE.reason
 
 
 @pytest.mark.parametrize(
     ("known", "found", "then"),
     [
-        (planned(State.MISSED), ROW_A, State.PENDING),
-        (planned(State.MISSED), ROW_B, State.PENDING),
-        (planned(State.MISSED), BAD, State.INVALID),
-        (planned(State.MISSED), GONE, State.AWAITING_DATA),
-        (planned(State.UNRESOLVED, unsettled=True), ROW_A, State.RETRYING),
-        (planned(State.UNRESOLVED, unsettled=True), ROW_B, State.RETRYING),
-        (planned(State.UNRESOLVED, unsettled=True), GONE, State.RETRYING),
+        (known_delivery(State.MISSED), ROW_A, State.PENDING),
+        (known_delivery(State.MISSED), ROW_B, State.PENDING),
+        (known_delivery(State.MISSED), BAD, State.INVALID),
+        (known_delivery(State.MISSED), GONE, State.AWAITING_DATA),
+        (known_delivery(State.UNRESOLVED, in_doubt=True), ROW_A, State.RETRYING),
+        (known_delivery(State.UNRESOLVED, in_doubt=True), ROW_B, State.RETRYING),
+        (known_delivery(State.UNRESOLVED, in_doubt=True), GONE, State.RETRYING),
     ],
 )
-def test_a_window_that_had_not_closed_after_all_is_open_again(known: Planned, found: Found, then: State) -> None:
+def test_a_window_that_had_not_closed_after_all_is_open_again(
+    known: KnownDelivery, found: SourceFinding, then: State
+) -> None:
     assert decided(known, found).state is then
 
 
@@ -303,36 +318,36 @@ def test_a_window_that_had_not_closed_after_all_is_open_again(known: Planned, fo
 
 
 def test_a_report_that_is_due_again_is_written_as_due() -> None:
-    assert change_of(planned(State.ACCEPTED, due=False), ROW_A).after.due
+    assert change_of(known_delivery(State.ACCEPTED, due=False), ROW_A).after.due
 
 
 def test_a_ledger_that_is_right_is_left_alone() -> None:
     for state in State:
-        known = planned(state, unsettled=state is State.UNRESOLVED)
+        known = known_delivery(state, in_doubt=state is State.UNRESOLVED)
         after = decided(known, ROW_A)
-        assert decide("1", after, ROW_A, waived=False, closed=False) is None, state
+        assert plan_delivery("1", after, ROW_A, waived=False, closed=False) is None, state
 
 
-UNSETTLED = {State.IN_FLIGHT, State.RETRYING, State.UNRESOLVED}
+IN_DOUBT = {State.IN_FLIGHT, State.RETRYING, State.UNRESOLVED}
 """The states that an attempt with an unknown end can leave a report in; the last one only that can."""
 
 
 @given(
     known=st.one_of(
-        st.builds(planned, st.sampled_from(sorted(set(State) - {State.UNRESOLVED}))),
-        st.builds(planned, st.sampled_from(sorted(UNSETTLED)), unsettled=st.just(True)),
-        st.builds(planned, st.just(State.ACCEPTED), altered=st.booleans(), drift=st.just(True)),
+        st.builds(known_delivery, st.sampled_from(sorted(set(State) - {State.UNRESOLVED}))),
+        st.builds(known_delivery, st.sampled_from(sorted(IN_DOUBT)), in_doubt=st.just(True)),
+        st.builds(known_delivery, st.just(State.ACCEPTED), echo_differs=st.booleans(), drift=st.just(True)),
     ),
     source=st.sampled_from([None, A.sha256, B.sha256]),
     steps=st.lists(st.tuples(st.sampled_from(sorted(FOUND)), st.booleans(), st.booleans()), min_size=1),
 )
 def test_planning_twice_is_planning_once(
-    known: Planned, source: str | None, steps: list[tuple[str, bool, bool]]
+    known: KnownDelivery, source: str | None, steps: list[tuple[str, bool, bool]]
 ) -> None:
     known = replace(known, source_sha256=source)
     for row, waived, closed in steps:
         known = decided(known, FOUND[row], waived=waived, closed=closed)
-        assert decide("1", known, FOUND[row], waived=waived, closed=closed) is None
+        assert plan_delivery("1", known, FOUND[row], waived=waived, closed=closed) is None
         assert not closed or known.state in DONE | OVER
         assert not known.drift or known.state is State.ACCEPTED
-        assert not known.unsettled or known.state in UNSETTLED
+        assert not known.in_doubt or known.state in IN_DOUBT

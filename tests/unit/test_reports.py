@@ -5,11 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from report_service.domain.columns import AdditionalCost, ContractualBasis
-from report_service.domain.faults import Fault
-from report_service.domain.forms import FORMS, REPORT_FORMS
+from report_service.domain.field_errors import FieldError
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
+from report_service.domain.parsers import AdditionalCost, ContractualBasis
 from report_service.domain.reports import (
     AdHocTariff,
     HotlineRating,
@@ -20,6 +19,7 @@ from report_service.domain.reports import (
     read_report,
     subject_of,
 )
+from report_service.domain.table_schemas import REPORT_SCHEMAS, TABLE_SCHEMAS
 
 MONTH = ReportMonth(2026, 10)
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
@@ -194,7 +194,7 @@ def test_a_point_without_a_hub_cannot_be_reported() -> None:
 def test_a_missing_column_counts_as_empty() -> None:
     found = read_report(Kind.HUB_RATING, MONTH, {"hub_id": HUB, "rating": 2}, hub_id=None)
 
-    assert found == (Fault("month", None, "must be given"),)
+    assert found == (FieldError("month", None, "must be given"),)
 
 
 @pytest.mark.parametrize(
@@ -214,13 +214,13 @@ def test_a_row_says_what_it_is_about(kind: Kind, subject: str) -> None:
 def test_a_row_that_does_not_say_what_it_is_about_says_why() -> None:
     found = subject_of(Kind.HUB_RATING, {"hub_id": "Coswig"})
 
-    assert isinstance(found, Fault)
+    assert isinstance(found, FieldError)
     assert (found.column, found.value) == ("hub_id", "Coswig")
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_form_holds_what_can_be_reported_and_what_cannot(kind: Kind) -> None:
-    form = REPORT_FORMS[kind]
+    form = REPORT_SCHEMAS[kind]
     good = form.read(ROWS[kind])
     unratable = form.read(
         ROWS[kind] | {"rating": "7.25", "cost_ct_per_kwh": "44.5", "contractual_basis": "HANDSHAKE"}
@@ -233,7 +233,7 @@ def test_the_form_holds_what_can_be_reported_and_what_cannot(kind: Kind) -> None
 
 
 def test_the_form_refuses_what_the_column_cannot_hold() -> None:
-    found = REPORT_FORMS[Kind.POINT_RATING].read(
+    found = REPORT_SCHEMAS[Kind.POINT_RATING].read(
         {"month": "", "point_id": "7", "rating": "good", "total_complaints": "1.000"}
     )
 
@@ -250,7 +250,7 @@ def test_the_form_refuses_what_the_column_cannot_hold() -> None:
     ],
 )
 def test_a_waiver_names_a_report_by_its_key(raw: str, key: str) -> None:
-    assert FORMS["waivers"].read({"key": raw, "reason": "no calls", "declared_by": "A. Person"}) == {
+    assert TABLE_SCHEMAS["waivers"].read({"key": raw, "reason": "no calls", "declared_by": "A. Person"}) == {
         "key": key,
         "reason": "no calls",
         "declared_by": "A. Person",
@@ -259,7 +259,7 @@ def test_a_waiver_names_a_report_by_its_key(raw: str, key: str) -> None:
 
 @pytest.mark.parametrize("raw", ["2026-10", "2026-10/hub_rating/Coswig", "2026-13/hotline_rating"])
 def test_a_waiver_for_what_is_no_report_is_refused(raw: str) -> None:
-    found = FORMS["waivers"].read({"key": raw, "reason": "no calls", "declared_by": "A. Person"})
+    found = TABLE_SCHEMAS["waivers"].read({"key": raw, "reason": "no calls", "declared_by": "A. Person"})
 
     assert isinstance(found, tuple)
     assert [(fault.column, fault.value) for fault in found] == [("key", raw)]

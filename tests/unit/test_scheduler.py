@@ -14,8 +14,8 @@ import time_machine
 
 from report_service.adapters.clock import SystemClock
 from report_service.scheduler import LATE_S, Alarms
-from report_service.services.health import Vitals
-from tests.fakes import RecordingEvents
+from report_service.services.health import WorkerHealth
+from tests.support.fakes import RecordingEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,9 +59,11 @@ class Bell:
 class Ringing:
     """Alarms that ring in a thread until they are told to stop."""
 
-    def __init__(self, alarms: Alarms, events: RecordingEvents, vitals: Vitals, grace_s: float) -> None:
+    def __init__(
+        self, alarms: Alarms, events: RecordingEvents, worker_health: WorkerHealth, grace_s: float
+    ) -> None:
         self.events = events
-        self.vitals = vitals
+        self.worker_health = worker_health
         self.rested: bool | None = None
         self._alarms = alarms
         self._grace_s = grace_s
@@ -91,7 +93,7 @@ def ringing(
     next_instant: Callable[[datetime], datetime] = lambda now: now + NEVER,
 ) -> Iterator[Ringing]:
     clock, events = SystemClock(), RecordingEvents()
-    vitals = Vitals(clock)
+    worker_health = WorkerHealth(clock)
     alarms = Alarms(
         look=look,
         beat=beat,
@@ -100,9 +102,9 @@ def ringing(
         beat_s=beat_s,
         clock=clock,
         events=events,
-        vitals=vitals,
+        worker_health=worker_health,
     )
-    running = Ringing(alarms, events, vitals, grace_s)
+    running = Ringing(alarms, events, worker_health, grace_s)
     try:
         yield running
     finally:
@@ -168,13 +170,13 @@ def test_a_job_that_raises_is_told_and_counted_and_called_again() -> None:
     look, beat = Bell(raises=2), Bell()
     with ringing(look, beat, look_s=0.3) as alarms:
         assert look.rung(2)
-        assert eventually(lambda: alarms.vitals.crashes == 2)
-        assert "KeyError: 'a bug'" in alarms.vitals.crashed.values()
+        assert eventually(lambda: alarms.worker_health.crashes == 2)
+        assert "KeyError: 'a bug'" in alarms.worker_health.crashed.values()
         assert look.rung(5)
-        assert eventually(lambda: alarms.vitals.crashed == {})
+        assert eventually(lambda: alarms.worker_health.crashed == {})
 
     crashes = alarms.events.of("service.crashed")
-    assert len(crashes) == alarms.vitals.crashes == 2
+    assert len(crashes) == alarms.worker_health.crashes == 2
     assert str(crashes[0]["detail"]).startswith("KeyError: 'a bug' (in job ")
     assert "Traceback" in str(crashes[0]["exception"])
     assert len(beat.calls) > 1

@@ -23,9 +23,9 @@ def test_what_is_secret_in_a_url_is_known(url: str, secrets: set[str]) -> None:
 
 
 def test_the_longest_form_comes_first_so_that_none_is_cut_by_a_part_of_itself() -> None:
-    forms = forms_of(["hunter2", "hunter2 and more"])
-    assert forms.index("hunter2 and more") < forms.index("hunter2")
-    assert [len(form) for form in forms] == sorted(map(len, forms), reverse=True)
+    table_schemas = forms_of(["hunter2", "hunter2 and more"])
+    assert table_schemas.index("hunter2 and more") < table_schemas.index("hunter2")
+    assert [len(form) for form in table_schemas] == sorted(map(len, table_schemas), reverse=True)
 
 
 def test_what_is_too_short_has_no_form() -> None:

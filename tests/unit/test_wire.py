@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from report_service.adapters.obelis.wire import DatetimeFormat, Wire
-from report_service.domain.columns import AdditionalCost, ContractualBasis
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
+from report_service.domain.parsers import AdditionalCost, ContractualBasis
 from report_service.domain.reports import (
     AdHocTariff,
     HotlineRating,

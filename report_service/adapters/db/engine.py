@@ -32,7 +32,7 @@ class Store:
 
     @property
     def is_sqlite(self) -> bool:
-        """Say whether the store is a file on this machine."""
+        """Return True if the store is a file on this machine."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager

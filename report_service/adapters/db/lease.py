@@ -82,7 +82,7 @@ class LeaseTable:
         )
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
-        """Say whether no newer holder is there, and keep it so until the transaction ends."""
+        """Return True if no newer holder is there, and keep it so until the transaction ends."""
         return connection.execute(self._newest).scalar_one_or_none() == lease.fence
 
     def require(self, connection: Connection, lease: Lease) -> None:

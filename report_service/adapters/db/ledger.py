@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, insert, select, update
 
-from report_service.adapters.db import delivering, planning, standings
+from report_service.adapters.db import attempts, plan_store, status_queries
 from report_service.adapters.db.lease import LeaseTable
 from report_service.adapters.db.tables import deliveries, runs
 from report_service.ports import RunRecord
@@ -22,8 +22,18 @@ if TYPE_CHECKING:
     from report_service.domain.delivery import Delivery
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.planning import Change, Planned
-    from report_service.ports import Clock, Ended, Intent, Lease, Sent, Standing, Tally, Undelivered, Waiver
+    from report_service.domain.planning import KnownDelivery, PlannedChange
+    from report_service.domain.rate_limiter import RecentRequest
+    from report_service.ports import (
+        AttemptResult,
+        AttemptStart,
+        Clock,
+        DeliveryStatus,
+        Lease,
+        MonthCounts,
+        Undelivered,
+        Waiver,
+    )
 
 _D = deliveries.c
 
@@ -43,79 +53,79 @@ class SqlLedger:
 
     # --- planning
 
-    def planned(self, month: ReportMonth, kind: Kind) -> dict[str, Planned]:
+    def known_deliveries(self, month: ReportMonth, kind: Kind) -> dict[str, KnownDelivery]:
         """Return what is known, by subject, of one kind's reports."""
         with self._store.read() as connection:
-            return planning.planned(connection, self._names(month, kind))
+            return plan_store.known_deliveries(connection, self._names(month, kind))
 
     def save_plan(
-        self, month: ReportMonth, kind: Kind, changes: Sequence[Change], *, at: datetime, lease: Lease
+        self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease
     ) -> None:
         """Write changes of one kind's reports."""
         with self._store.write() as connection:
             self._lease.require(connection, lease)
-            planning.save(connection, self._names(month, kind), changes, at=at)
+            plan_store.save(connection, self._names(month, kind), changes, at=at)
 
-    def drop_undue(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
+    def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
         """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
         with self._store.write() as connection:
             self._lease.require(connection, lease)
-            planning.drop_undue(connection, self._names(month, kind), subjects)
+            plan_store.withdraw(connection, self._names(month, kind), subjects)
 
     def waivers(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
         """Return the waivers of a month."""
         with self._store.read() as connection:
-            return planning.waived(connection, self.cpo_id, month)
+            return plan_store.waived(connection, self.cpo_id, month)
 
     def waive(self, waiver: Waiver) -> None:
         """Record a waiver; a newer one for the same report replaces it."""
         with self._store.write() as connection:
-            planning.waive(connection, self.cpo_id, waiver)
+            plan_store.waive(connection, self.cpo_id, waiver)
 
     def unwaive(self, key: DeliveryKey) -> bool:
         """Take a waiver back; say whether there was one."""
         with self._store.write() as connection:
-            return planning.unwaive(connection, self.cpo_id, key)
+            return plan_store.unwaive(connection, self.cpo_id, key)
 
     # --- delivering
 
     def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
         """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
         with self._store.read() as connection:
-            return delivering.due(connection, self._due(month), at=at, limit=limit)
+            return attempts.due(connection, self._due(month), at=at, limit=limit)
 
     def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
         """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
         with self._store.read() as connection:
-            return delivering.waiting(connection, self._due(month))
+            return attempts.waiting(connection, self._due(month))
 
-    def record(self, ended: Sequence[Ended], intents: Sequence[Intent], *, lease: Lease) -> None:
+    def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
         with self._store.write() as connection:
             holds = self._lease.holds(connection, lease)
-            delivering.end_attempts(connection, ended)
+            attempts.end_attempts(connection, ended)
             if holds:
-                delivering.conclude(connection, ended)
-                delivering.intend(connection, intents, endpoint=self.endpoint, instance=self.instance)
+                attempts.conclude(connection, ended)
+                attempts.intend(connection, starts, endpoint=self.endpoint, instance=self.instance)
         if not holds:
             raise self._lease.lost()
 
-    def adopt(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
+    def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
         """Make every report that a former holder left in flight an unknown end; return how many there were."""
         with self._store.write() as connection:
             self._lease.require(connection, lease)
-            return delivering.adopt(connection, self._scope, at=at, timeout_s=timeout_s)
+            return attempts.recover_in_flight(connection, self._scope, at=at, timeout_s=timeout_s)
 
-    def sent_since(self, ago_s: float, *, at: datetime) -> list[Sent]:
+    def sent_since(self, ago_s: float, *, at: datetime) -> list[RecentRequest]:
         """Return the requests, token requests included, that began or ended in the seconds before `at`."""
         with self._store.read() as connection:
-            return delivering.sent_since(connection, self.endpoint, ago_s, at=at)
+            return attempts.sent_since(connection, self.endpoint, ago_s, at=at)
 
-    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[Standing]:
+    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
         """Make what is still open `missed` or `unresolved`; return those reports."""
         with self._store.write() as connection:
             self._lease.require(connection, lease)
-            return delivering.close(connection, self._due(month), at=at)
+            return attempts.close(connection, self._due(month), at=at)
 
     # --- the lease
 
@@ -141,30 +151,30 @@ class SqlLedger:
 
     # --- looking
 
-    def tally(self, month: ReportMonth) -> Tally:
+    def month_counts(self, month: ReportMonth) -> MonthCounts:
         """Count the due reports of a month."""
         with self._store.read() as connection:
-            return standings.tally(connection, self._scope, month)
+            return status_queries.month_counts(connection, self._scope, month)
 
-    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[Standing]:
+    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[DeliveryStatus]:
         """Return the due reports that are not done, and those that drifted, in the order of keys."""
         with self._store.read() as connection:
-            return standings.outstanding(connection, self._scope, month, limit=limit)
+            return status_queries.outstanding(connection, self._scope, month, limit=limit)
 
     def undelivered(self, month: ReportMonth) -> list[Undelivered]:
         """Return the due reports that are missed or unresolved, with what would have been sent, by key."""
         with self._store.read() as connection:
-            return standings.undelivered(connection, self._scope, month)
+            return status_queries.undelivered(connection, self._scope, month)
 
     def months(self) -> list[ReportMonth]:
         """Return the months that the ledger knows, in order."""
         with self._store.read() as connection:
-            return standings.months(connection, self._scope)
+            return status_queries.months(connection, self._scope)
 
     def last_completed(self) -> tuple[ReportMonth, datetime] | None:
         """Return the latest month with every due report delivered, and when the last of them changed."""
         with self._store.read() as connection:
-            return standings.last_completed(connection, self._scope)
+            return status_queries.last_completed(connection, self._scope)
 
     def begin_run(self, run: RunRecord, *, instance: str) -> None:
         """Record that a run began."""

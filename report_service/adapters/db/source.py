@@ -16,8 +16,8 @@ from sqlalchemy import URL, Engine, NullPool, column, create_engine, event, sele
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from report_service.adapters.db.engine import parsed, without_password
-from report_service.domain import columns, forms
-from report_service.domain.faults import BadValue
+from report_service.domain import parsers, table_schemas
+from report_service.domain.field_errors import InvalidValue
 from report_service.domain.inventory import Inventory
 from report_service.errors import SourceUnavailable
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Select, TextClause
 
     from report_service.adapters.db.engine import Store
-    from report_service.domain.forms import Form
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
+    from report_service.domain.table_schemas import TableSchema
 
 _BATCH = 1000
 _CONNECT_TIMEOUT_S = 10
@@ -51,47 +51,47 @@ class SqlSource:
         """Return everything that may be reported on, with what is wrong with it."""
         return Inventory.read(
             month,
-            hubs=self._read(forms.HUBS, month),
-            points=self._read(forms.POINTS, month),
-            provider_groups=self._read(forms.PROVIDER_GROUPS, month),
+            hubs=self._read(table_schemas.HUBS, month),
+            points=self._read(table_schemas.POINTS, month),
+            provider_groups=self._read(table_schemas.PROVIDER_GROUPS, month),
         )
 
     def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
         """Yield the raw rows of one kind and month as they are read."""
-        return self._read(forms.REPORT_FORMS[kind], month)
+        return self._read(table_schemas.REPORT_SCHEMAS[kind], month)
 
-    def _read(self, form: Form, month: ReportMonth) -> Iterator[Mapping[str, object]]:
-        if form.name in self._queries:
-            return _queried(form, month, *self._queries[form.name])
-        return self._stored(form, month)
+    def _read(self, schema: TableSchema, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        if schema.name in self._queries:
+            return _queried(schema, month, *self._queries[schema.name])
+        return self._stored(schema, month)
 
-    def _stored(self, form: Form, month: ReportMonth) -> Iterator[Mapping[str, object]]:
-        statement: Select[*tuple[Any, ...]] = select(*map(column, form.columns)).select_from(table(form.table))
-        if "month" in form.columns:
+    def _stored(self, schema: TableSchema, month: ReportMonth) -> Iterator[Mapping[str, object]]:
+        statement: Select[*tuple[Any, ...]] = select(*map(column, schema.columns)).select_from(table(schema.table))
+        if "month" in schema.columns:
             statement = statement.where(column("month") == str(month))
         with self._store.read() as connection:
             for row in connection.execution_options(yield_per=_BATCH).execute(statement):
-                yield dict(zip(form.columns, row, strict=True))
+                yield dict(zip(schema.columns, row, strict=True))
 
 
-def _queried(form: Form, month: ReportMonth, url: str, query: str) -> Iterator[Mapping[str, object]]:
+def _queried(schema: TableSchema, month: ReportMonth, url: str, query: str) -> Iterator[Mapping[str, object]]:
     """Yield the rows of an operator's query; raise SourceUnavailable, which names the source, never a password."""
-    with _translated(form.name, url):
-        statement = _bound(form.name, query, month)
+    with _translated(schema.name, url):
+        statement = _bound(schema.name, query, month)
         with _read_only(parsed(url)).connect() as connection:
             result = connection.execution_options(yield_per=_BATCH).execute(statement)
-            values_of = itemgetter(*_positions(form, list(result.keys())))
+            values_of = itemgetter(*_positions(schema, list(result.keys())))
             for values in result:
-                row = dict(zip(form.columns, values_of(values), strict=True))
+                row = dict(zip(schema.columns, values_of(values), strict=True))
                 if "month" not in row or _may_be_of(month, row["month"]):
                     yield row
 
 
 def _may_be_of(month: ReportMonth, raw: object) -> bool:
-    """Say whether a row is one of the month; what cannot be read is left to be a fault of its row."""
+    """Return True if a row is one of the month; what cannot be read is left to be a fault of its row."""
     try:
-        return columns.month(raw) == month
-    except BadValue:
+        return parsers.month(raw) == month
+    except InvalidValue:
         return True
 
 
@@ -108,18 +108,18 @@ def _bound(name: str, query: str, month: ReportMonth) -> TextClause:
     return statement.bindparams(**{parameter: known[parameter] for parameter in wanted})
 
 
-def _positions(form: Form, found: Sequence[str]) -> list[int]:
+def _positions(schema: TableSchema, found: Sequence[str]) -> list[int]:
     """Return where the form's columns are among those found; others are ignored."""
     names = [name.lower() for name in found]
-    for needed in form.columns:
+    for needed in schema.columns:
         if names.count(needed) != 1:
             count = "two columns" if needed in names else "no column"
             near = next(iter(get_close_matches(needed, names, n=1)), "NULL")
             raise SourceUnavailable(
-                f"the query of sources.{form.name} gives {count} {needed}; it gives {', '.join(found)}",
+                f"the query of sources.{schema.name} gives {count} {needed}; it gives {', '.join(found)}",
                 hint=f"Name each column once, as in the CSV file, for example SELECT {near} AS {needed}.",
             )
-    return [names.index(needed) for needed in form.columns]
+    return [names.index(needed) for needed in schema.columns]
 
 
 def _read_only(url: URL) -> Engine:

@@ -177,16 +177,16 @@ deliveries = Table(
     Column("due", Boolean, nullable=False, server_default=true()),  # false: sent once, no longer expected
     Column("state", String(20), nullable=False),
     Column("evidence", String(10)),
-    Column("unsettled", Boolean, nullable=False, server_default=false()),
+    Column("in_doubt", Boolean, nullable=False, server_default=false()),
     Column("drift", Boolean, nullable=False, server_default=false()),
-    Column("altered", Boolean, nullable=False, server_default=false()),  # OBELIS stored something else
+    Column("echo_differs", Boolean, nullable=False, server_default=false()),  # OBELIS stored something else
     Column("path", Text, nullable=False, server_default=""),
     Column("payload_sha256", String(64), ForeignKey("payloads.sha256")),  # to send, or sent
     Column("source_sha256", String(64)),  # what the source's row would send now
     Column("source", Text),  # the row's raw values, JSON
     Column("obelis_id", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("streak", Integer, nullable=False, server_default="0"),
+    Column("consecutive_failures", Integer, nullable=False, server_default="0"),
     Column("last_outcome", String(20)),
     Column("http_status", Integer),
     Column("detail", Text, nullable=False, server_default=""),

@@ -9,14 +9,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from report_service.domain.answers import judge
+from report_service.domain.responses import classify
 from report_service.errors import ApiUnavailable, CredentialsRefused
 from report_service.ports import Request, Token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from report_service.domain.answers import Answer
+    from report_service.domain.responses import ApiResponse
 
 MARGIN = 0.1
 """A token is given up when this part of its life is left ..."""
@@ -50,7 +50,7 @@ class ClientCredentials:
             body=json.dumps(asked).encode(),
         )
 
-    def read_token(self, answer: Answer, *, at: float) -> Token:
+    def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         """Return the token that an answer brings (`at`: monotonic seconds, when it came).
 
         Raise ApiUnavailable when it may go better next time (no answer, half of one, 408, 429, 5xx), and
@@ -73,15 +73,15 @@ class ClientCredentials:
         life_s = _life_s(said.get("expires_in"), value, answer)
         return Token(value=value, refresh_at=at + life_s - min(life_s * MARGIN, LONGEST_MARGIN_S))
 
-    def _words(self, answer: Answer) -> str:
+    def _words(self, answer: ApiResponse) -> str:
         """Return the endpoint's own words, without what must not be repeated."""
-        words = judge(answer).detail or "without a word"
+        words = classify(answer).detail or "without a word"
         for secret in (self.client_secret, json.dumps(self.client_secret)[1:-1]):
             words = words.replace(secret, "***")
         return _JWT.sub("***", words)
 
 
-def _life_s(expires_in: object, token: str, answer: Answer) -> float:
+def _life_s(expires_in: object, token: str, answer: ApiResponse) -> float:
     """Return how long the token lives: the shorter of `expires_in` and what the JWT says itself.
 
     The JWT's `exp` is wall time: it is compared with the answer's Date, or else with the JWT's `iat`, never

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import httpx
 
 from report_service import __version__
-from report_service.adapters.obelis.passage import Passage, Withheld
-from report_service.adapters.obelis.transport import Line, Watchdog
-from report_service.domain.answers import Answer
+from report_service.adapters.obelis.request_guard import RequestGuard, SendCancelled
+from report_service.adapters.obelis.transport import Watchdog, WorkerConnection
+from report_service.domain.responses import ApiResponse
 from report_service.domain.secrecy import forms_of, secrets_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from report_service.adapters.obelis.auth import ClientCredentials
-    from report_service.ports import Clock, Permit, Request, Token
+    from report_service.ports import Clock, Request, SendCheck, Token
 
 BODY_LIMIT = 64 * 1024
 """The most bytes of an answer that are kept; the API's answers have a few hundred."""
@@ -78,54 +78,56 @@ class HttpReportApi:
         )
         self._secret_forms = forms_of(secret for secret in secrets if len(secret) >= TELLING)
         self._mine = threading.local()
-        self._lines: set[Line] = set()
+        self._connections: set[WorkerConnection] = set()
         self._watchdog = Watchdog(clock)
 
     def token_request(self, request_id: str) -> Request:
         """Return the request for a new token."""
         return self._credentials.token_request(request_id)
 
-    def read_token(self, answer: Answer, *, at: float) -> Token:
+    def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         """Return the token that an answer brings (`at`: monotonic).
 
         Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
         """
         return self._credentials.read_token(answer, at=at)
 
-    def exchange(self, request: Request, permit: Permit) -> Answer:
+    def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         """Send, and return what came back; never raises for what the network does.
 
         `permit` is asked first and, as connecting takes time, again when the first byte is about to leave.
         """
-        reason = permit()
+        reason = send_check()
         if reason is not None:
-            return Answer(sent=False, detail=reason)
-        line = self._line()
-        passage = Passage(line=line, permit=permit, clock=self._clock, timeout_s=self._timeout_s)
+            return ApiResponse(sent=False, detail=reason)
+        connection = self._connection()
+        guard = RequestGuard(
+            connection=connection, send_check=send_check, clock=self._clock, timeout_s=self._timeout_s
+        )
         try:
-            outgoing = self._outgoing(request, passage)
+            outgoing = self._outgoing(request, guard)
         except (httpx.InvalidURL, ValueError) as exc:
-            return Answer(sent=False, detail=self._why(exc, passage))
-        self._watchdog.watch(line, passage.until)
+            return ApiResponse(sent=False, detail=self._why(exc, guard))
+        self._watchdog.watch(connection, guard.until)
         try:
-            answer = self._read(line.transport.handle_request(outgoing), passage)
-        except Withheld as withheld:
-            answer = Answer(sent=False, detail=str(withheld))
+            answer = self._read(connection.transport.handle_request(outgoing), guard)
+        except SendCancelled as withheld:
+            answer = ApiResponse(sent=False, detail=str(withheld))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as exc:
-            answer = Answer(sent=passage.may_have_left(exc), detail=self._why(exc, passage))
+            answer = ApiResponse(sent=guard.may_have_left(exc), detail=self._why(exc, guard))
         finally:
-            self._watchdog.release(line)
-        if answer.http_status is None or not answer.complete or line.cut:
-            self._give_up(line)
+            self._watchdog.release(connection)
+        if answer.http_status is None or not answer.complete or connection.cut:
+            self._give_up(connection)
         return self._without_secrets(answer, request)
 
     def close(self) -> None:
         """Close every connection; requests that are under way end as if the network had failed."""
         self._watchdog.close()
-        for line in list(self._lines):
-            line.hang_up()
+        for connection in list(self._connections):
+            connection.hang_up()
 
-    def _outgoing(self, request: Request, passage: Passage) -> httpx.Request:
+    def _outgoing(self, request: Request, guard: RequestGuard) -> httpx.Request:
         headers = {**self._headers, "x-request-id": request.request_id}
         if request.token is None:
             url = self._credentials.token_url
@@ -139,10 +141,10 @@ class HttpReportApi:
             url,
             headers=headers,
             content=request.body,
-            extensions={"timeout": passage.timeouts, "trace": passage.trace},
+            extensions={"timeout": guard.timeouts, "trace": guard.trace},
         )
 
-    def _read(self, response: httpx.Response, passage: Passage) -> Answer:
+    def _read(self, response: httpx.Response, guard: RequestGuard) -> ApiResponse:
         """Read an answer to its end, its cap or its time, whichever comes first."""
         body, cut = bytearray(), ""
         try:
@@ -152,11 +154,11 @@ class HttpReportApi:
                     cut = f"the answer is longer than {BODY_LIMIT} bytes"
                     break
         except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
-            cut = f"the answer was cut off: {self._why(exc, passage)}"
+            cut = f"the answer was cut off: {self._why(exc, guard)}"
         finally:
             response.close()
         server_date = _date(response.headers.get("date", ""))
-        return Answer(
+        return ApiResponse(
             http_status=response.status_code,
             body=bytes(body[:BODY_LIMIT]),
             detail=cut,
@@ -165,16 +167,16 @@ class HttpReportApi:
             server_date=server_date,
         )
 
-    def _why(self, failure: Exception, passage: Passage) -> str:
+    def _why(self, failure: Exception, guard: RequestGuard) -> str:
         """Say what went wrong, without quoting anything that was sent."""
-        if passage.line.cut:
+        if guard.connection.cut:
             return f"no whole answer within {self._timeout_s:g} s"
         words = str(failure) if isinstance(failure, SPEAKING) else ""
         if isinstance(failure, httpx.ProxyError):
             words = str(failure)[:3]  # its status; the words after it are the proxy's
         return ": ".join(part for part in (type(failure).__name__, words) if part)
 
-    def _without_secrets(self, answer: Answer, request: Request) -> Answer:
+    def _without_secrets(self, answer: ApiResponse, request: Request) -> ApiResponse:
         """Return the answer without the secrets that were sent, however it writes them (law 6).
 
         Here, before anybody keeps or cuts it: of half a secret nobody could tell that it is one.
@@ -186,19 +188,19 @@ class HttpReportApi:
             body = body.replace(form.encode(), b"***")
         return answer if body == answer.body else replace(answer, body=body)
 
-    def _line(self) -> Line:
+    def _connection(self) -> WorkerConnection:
         """Return the thread's own line."""
-        line: Line | None = getattr(self._mine, "line", None)
-        if line is None:
-            line = self._mine.line = Line(self._transports())
-            self._lines.add(line)
-        return line
+        connection: WorkerConnection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = self._mine.connection = WorkerConnection(self._transports())
+            self._connections.add(connection)
+        return connection
 
-    def _give_up(self, line: Line) -> None:
+    def _give_up(self, connection: WorkerConnection) -> None:
         """Let the thread's next request begin with a new connection: what became of this one is not certain."""
-        self._mine.line = None
-        self._lines.discard(line)
-        line.hang_up()
+        self._mine.connection = None
+        self._connections.discard(connection)
+        connection.hang_up()
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DISCONNECTED = "Server disconnected without sending a response."
 
 
-class Reply(Protocol):
+class InProcessReply(Protocol):
     """What the function answers; the mock's own type has these fields."""
 
     @property
@@ -33,18 +33,21 @@ class Reply(Protocol):
 
     @property
     def drop(self) -> bool:
-        """Say whether the connection ends instead of an answer."""
+        """Return True if the connection ends instead of an answer."""
 
     @property
     def cut(self) -> bool:
-        """Say whether it ends after half the body."""
+        """Return True if it ends after half the body."""
 
 
 class InProcessTransport(httpx.BaseTransport):
     """Let a function (verb, path as sent, headers, body) answer; safe for several threads if the function is."""
 
     def __init__(
-        self, handle: Callable[[str, str, Mapping[str, str], bytes], Reply], *, sleep: Callable[[float], None]
+        self,
+        handle: Callable[[str, str, Mapping[str, str], bytes], InProcessReply],
+        *,
+        sleep: Callable[[float], None],
     ) -> None:
         """Take the function, and what waits as long as its answers take."""
         self._handle = handle
@@ -65,7 +68,7 @@ class InProcessTransport(httpx.BaseTransport):
 class _Body(httpx.SyncByteStream):
     """A body that arrives in one piece, or half of it."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: InProcessReply) -> None:
         self._reply = reply
 
     def __iter__(self) -> Iterator[bytes]:

@@ -56,7 +56,7 @@ def _trust(ca_file: Path) -> ssl.SSLContext:
 
 
 @dataclass(slots=True, eq=False)
-class Line:
+class WorkerConnection:
     """One worker's transport, and the socket below it as far as it is known."""
 
     transport: httpx.BaseTransport
@@ -86,23 +86,23 @@ class Watchdog:
         """Start watching; the thread does not keep the process from ending."""
         self._clock = clock
         self._changed = threading.Condition()
-        self._due: dict[Line, float] = {}  # oldest first: all have the same time
+        self._due: dict[WorkerConnection, float] = {}  # oldest first: all have the same time
         self._idle = False
         self._closed = False
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def watch(self, line: Line, until: float) -> None:
+    def watch(self, connection: WorkerConnection, until: float) -> None:
         """Cut the line off at a moment (monotonic seconds) unless it is released before."""
         with self._changed:
-            line.cut = False
-            self._due[line] = until
+            connection.cut = False
+            self._due[connection] = until
             if self._idle:
                 self._changed.notify()
 
-    def release(self, line: Line) -> None:
+    def release(self, connection: WorkerConnection) -> None:
         """Leave the line alone again."""
         with self._changed:
-            self._due.pop(line, None)
+            self._due.pop(connection, None)
 
     def close(self) -> None:
         """End the thread."""
@@ -113,11 +113,11 @@ class Watchdog:
     def _watch(self) -> None:
         with self._changed:
             while not self._closed:
-                line, until = next(iter(self._due.items()), (None, 0.0))
-                left_s = None if line is None else until - self._clock.monotonic()
-                if line is not None and left_s is not None and left_s <= 0:
-                    del self._due[line]
-                    line.cut_off()
+                connection, until = next(iter(self._due.items()), (None, 0.0))
+                left_s = None if connection is None else until - self._clock.monotonic()
+                if connection is not None and left_s is not None and left_s <= 0:
+                    del self._due[connection]
+                    connection.cut_off()
                     continue
                 self._idle = left_s is None
                 self._changed.wait(left_s)

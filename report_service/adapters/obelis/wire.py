@@ -9,9 +9,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Literal
 
-from report_service.domain.columns import grade
 from report_service.domain.kinds import Kind
-from report_service.domain.planning import Rendered
+from report_service.domain.parsers import grade
+from report_service.domain.planning import Payload
 from report_service.domain.reports import (
     AdHocTariff,
     HotlineRating,
@@ -51,7 +51,7 @@ class Wire:
         self._routes = routes
         self._timespec = datetime_format
 
-    def create(self, report: Report) -> Rendered:
+    def create(self, report: Report) -> Payload:
         """Return what creates a report (POST)."""
         month = report.month.wire()
         values = {"month": month}
@@ -81,7 +81,7 @@ class Wire:
                 }
         return _rendered(self._routes.fill(self._routes.create[report.kind], values), body)
 
-    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Rendered:
+    def correction_of(self, key: DeliveryKey, path: str, body: bytes, *, obelis_id: str | None) -> Payload:
         """Return what makes an accepted report say what a create body says (PUT).
 
         `path` is the one that created it: it says which hub a point belonged to. `obelis_id` is what the API
@@ -122,6 +122,6 @@ class Wire:
         return at.replace(tzinfo=None).isoformat(timespec=self._timespec) + "Z"
 
 
-def _rendered(path: str, body: Mapping[str, object]) -> Rendered:
+def _rendered(path: str, body: Mapping[str, object]) -> Payload:
     encoded = _encode(body).encode()
-    return Rendered(path=path, body=encoded, sha256=hashlib.sha256(encoded).hexdigest())
+    return Payload(path=path, body=encoded, sha256=hashlib.sha256(encoded).hexdigest())

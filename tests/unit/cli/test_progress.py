@@ -12,8 +12,8 @@ from report_service.cli.progress import ProgressEvents
 from report_service.domain.delivery import State
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
-from report_service.ports import Tally
-from tests.fakes import FakeClock
+from report_service.ports import MonthCounts
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,9 +42,9 @@ class SomeLedger:
     def __init__(self, waiting: datetime | None = None) -> None:
         self._waiting = waiting
 
-    def tally(self, month: ReportMonth) -> Tally:
+    def month_counts(self, month: ReportMonth) -> MonthCounts:
         states = {State.PENDING: 6, State.IN_FLIGHT: 3, State.ACCEPTED: 5}
-        return Tally(month=month, by_kind={Kind.HUB_RATING: states}, drifted=0, unsettled=0)
+        return MonthCounts(month=month, by_kind={Kind.HUB_RATING: states}, drifted=0, in_doubt=0)
 
     def waiting(self, _month: ReportMonth) -> tuple[datetime, datetime] | None:
         return (self._waiting, self._waiting) if self._waiting else None

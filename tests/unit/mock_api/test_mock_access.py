@@ -10,8 +10,8 @@ import pytest
 from report_service.domain.kinds import Kind
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis
-from tests.fakes import FakeClock
-from tests.unit.mock_api.caller import BODIES, CREDENTIALS, PATHS, PREFIX, Caller, said
+from tests.support.fakes import FakeClock
+from tests.support.mock_caller import BODIES, CREDENTIALS, PATHS, PREFIX, Caller, said
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from report_service.domain.kinds import Kind
 from report_service.errors import BadInput
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis
-from report_service.mock_api.faults import Fault
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import Latency, constant, parse_latency, recorded
-from tests.fakes import FakeClock
-from tests.unit.mock_api.caller import HUB, PATHS, POINT, Caller, said
+from tests.support.fakes import FakeClock
+from tests.support.mock_caller import HUB, PATHS, POINT, Caller, said
 
 
 def mock(
@@ -23,7 +23,7 @@ def mock(
     """Return a caller that got its token before the faults came."""
     app = MockObelis(clock=FakeClock(), dialect=dialect, latency=latency, seed=seed, requests_per_minute=None)
     caller = Caller(app)
-    app.set_faults([Fault.parse(text) for text in faults])
+    app.set_faults([InjectedFault.parse(text) for text in faults])
     return caller
 
 
@@ -197,7 +197,7 @@ def test_the_same_seed_repeats_the_same_faults_whatever_the_latency() -> None:
 )
 def test_what_is_no_fault_is_refused_with_the_way_to_write_one(text: str) -> None:
     with pytest.raises(BadInput, match="is not a fault") as caught:
-        Fault.parse(text)
+        InjectedFault.parse(text)
     assert repr(text) in caught.value.message
     assert "503:0.05" in (caught.value.hint or "")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.errors import BadInput
-from report_service.mock_api.inventory import read_points
+from report_service.mock_api.known_hubs import read_points
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.routes import GUIDE_PATHS, GUIDE_PREFIX, Routes
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis, routes_of
-from report_service.mock_api.inventory import Inventory
-from tests.fakes import FakeClock
-from tests.unit.mock_api.caller import BODIES, HUB, PATHS, POINT, PREFIX, SUBJECTS, Caller, said
+from report_service.mock_api.known_hubs import KnownHubs
+from tests.support.fakes import FakeClock
+from tests.support.mock_caller import BODIES, HUB, PATHS, POINT, PREFIX, SUBJECTS, Caller, said
 
 every_kind = pytest.mark.parametrize("kind", list(Kind))
 
@@ -153,7 +153,7 @@ def test_any_month_is_accepted_when_the_rule_is_off(clock: FakeClock) -> None:
 
 def test_hubs_and_points_outside_the_inventory_are_not_found(clock: FakeClock) -> None:
     other = "00000000-0000-4000-8000-000000000000"
-    inventory = Inventory(points={HUB: frozenset({other}), other: frozenset({POINT})})
+    inventory = KnownHubs(points={HUB: frozenset({other}), other: frozenset({POINT})})
     caller = Caller(MockObelis(clock=clock, inventory=inventory))
     assert caller.create(Kind.HUB_RATING).http_status == 200
     assert caller.create(Kind.POINT_RATING).http_status == 404  # it belongs to the other hub
@@ -163,14 +163,14 @@ def test_hubs_and_points_outside_the_inventory_are_not_found(clock: FakeClock) -
 
 
 def test_ids_are_the_same_in_upper_and_lower_case(clock: FakeClock) -> None:
-    caller = Caller(MockObelis(clock=clock, inventory=Inventory(points={HUB: frozenset()})))
+    caller = Caller(MockObelis(clock=clock, inventory=KnownHubs(points={HUB: frozenset()})))
     path = PATHS[Kind.HUB_RATING].replace(HUB, HUB.upper())
     assert caller.send("POST", path, BODIES[Kind.HUB_RATING]).http_status == 200
     assert caller.create(Kind.HUB_RATING).http_status == 409
 
 
 def test_a_new_hub_becomes_visible_after_its_delay(clock: FakeClock) -> None:
-    caller = Caller(MockObelis(clock=clock, inventory=Inventory(visible_after_s={HUB: 900})))
+    caller = Caller(MockObelis(clock=clock, inventory=KnownHubs(visible_after_s={HUB: 900})))
     assert caller.create(Kind.HUB_RATING).http_status == 404
     clock.sleep(899)
     assert caller.create(Kind.POINT_RATING).http_status == 404
@@ -197,7 +197,7 @@ def test_the_old_dialect_hides_its_failures_in_a_200(clock: FakeClock, old: Call
     invalid = old.create(Kind.HUB_RATING, rating=7)
     late = old.create(Kind.HUB_RATING, month="09-2026")
     twice = old.create(Kind.HUB_RATING)
-    blind = Caller(MockObelis(clock=clock, dialect=Dialect.V0_9, inventory=Inventory(points={})))
+    blind = Caller(MockObelis(clock=clock, dialect=Dialect.V0_9, inventory=KnownHubs(points={})))
     unknown = blind.send("POST", f"{PREFIX}/locations/{HUB}/ratings", BODIES[Kind.HUB_RATING])
     assert [each.http_status for each in (invalid, late, twice, unknown)] == [200] * 4
     assert [said(each)["status_code"] for each in (invalid, late, twice, unknown)] == [2001, 2001, 2900, 2003]

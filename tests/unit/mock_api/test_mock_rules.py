@@ -6,8 +6,8 @@ import pytest
 
 from report_service.domain.kinds import Kind
 from report_service.mock_api.app import MockObelis
-from tests.fakes import FakeClock
-from tests.unit.mock_api.caller import BODIES, PATHS, Caller, said, without
+from tests.support.fakes import FakeClock
+from tests.support.mock_caller import BODIES, PATHS, Caller, said, without
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from report_service.domain.kinds import Kind
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis
 from report_service.mock_api.latency import constant
-from tests.fakes import FakeClock
-from tests.unit.mock_api.caller import BODIES, HUB, PATHS, Caller, said
+from tests.support.fakes import FakeClock
+from tests.support.mock_caller import BODIES, HUB, PATHS, Caller, said
 
 
 @pytest.fixture

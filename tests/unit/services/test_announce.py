@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from report_service.domain.answers import Outcome
 from report_service.domain.delivery import Delivery, Evidence, State
 from report_service.domain.kinds import DeliveryKey
-from report_service.ports import Ended
-from report_service.services.announce import announce
-from tests.fakes import RecordingEvents
+from report_service.domain.responses import Outcome
+from report_service.ports import AttemptResult
+from report_service.services.delivery.announce import announce
+from tests.support.fakes import RecordingEvents
 
 KEY = DeliveryKey.parse("2026-10/hotline_rating")
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -24,7 +24,7 @@ def said(
     http_status: int | None = 200,
     evidence: Evidence | None = None,
     next_attempt_at: datetime | None = None,
-    streak: int = 1,
+    consecutive_failures: int = 1,
     drift: bool = False,
 ) -> dict[str, dict[str, object]]:
     delivery = Delivery(
@@ -35,7 +35,7 @@ def said(
         payload_sha256="",
         body=b"{}",
         attempts=3,
-        streak=streak,
+        consecutive_failures=consecutive_failures,
         last_outcome=outcome,
         evidence=evidence,
         drift=drift,
@@ -44,7 +44,7 @@ def said(
         detail="why",
         next_attempt_at=next_attempt_at,
     )
-    ended = Ended(
+    ended = AttemptResult(
         request_id="r",
         ended_at=AT,
         duration_s=0.1234,
@@ -103,7 +103,15 @@ def test_what_is_put_off_says_until_when(http_status: int | None) -> None:
     assert line.get("http_status") == http_status
 
 
-@pytest.mark.parametrize(("streak", "event"), [(3, "report.deferred"), (4, "report.stuck"), (5, "report.stuck")])
-def test_what_is_refused_for_an_hour_needs_a_person(streak: int, event: str) -> None:
-    lines = said(Outcome.NOT_FOUND, State.RETRYING, http_status=404, next_attempt_at=AT, streak=streak)
+@pytest.mark.parametrize(
+    ("consecutive_failures", "event"), [(3, "report.deferred"), (4, "report.stuck"), (5, "report.stuck")]
+)
+def test_what_is_refused_for_an_hour_needs_a_person(consecutive_failures: int, event: str) -> None:
+    lines = said(
+        Outcome.NOT_FOUND,
+        State.RETRYING,
+        http_status=404,
+        next_attempt_at=AT,
+        consecutive_failures=consecutive_failures,
+    )
     assert list(lines) == [event]

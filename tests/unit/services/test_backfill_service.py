@@ -15,9 +15,9 @@ from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.errors import ApiUnavailable, BadInput
 from report_service.ports import Undelivered
 from report_service.services.backfill import Backfill, Fate
-from report_service.services.plan import Plan
+from report_service.services.planner import Plan
 from report_service.services.reconcile import RunResult
-from tests.fakes import FakeClock, RecordingEvents
+from tests.support.fakes import FakeClock, RecordingEvents
 
 if TYPE_CHECKING:
     from report_service.errors import ReportServiceError

@@ -8,7 +8,7 @@ from dataclasses import replace
 from report_service.domain.delivery import State
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
-from report_service.ports import Tally, Undelivered
+from report_service.ports import MonthCounts, Undelivered
 from report_service.services.handover import bodies_file, summary
 
 MONTH = ReportMonth(2026, 9)
@@ -30,7 +30,7 @@ NOTHING = replace(
     body=None,
 )
 COLUMNS = ("fällig", "übermittelt", "entfallen", "offen")
-TALLY = Tally(
+TALLY = MonthCounts(
     month=MONTH,
     by_kind={
         Kind.HOTLINE_RATING: {State.MISSED: 1},
@@ -40,7 +40,7 @@ TALLY = Tally(
         Kind.POINT_RATING: {},
     },
     drifted=0,
-    unsettled=1,
+    in_doubt=1,
 )
 
 

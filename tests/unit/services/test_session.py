@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from report_service.domain.answers import Outcome
+from report_service.domain.responses import Outcome
 from report_service.errors import CredentialsRefused
 from report_service.ports import Token
-from report_service.services.session import Session
+from report_service.services.delivery.session import Session
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 

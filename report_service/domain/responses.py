@@ -1,0 +1,252 @@
+"""What an answer of the API means for a report: the triage, in both envelopes.
+
+| status      | envelope                                   | outcome      | for the report                      |
+|-------------|--------------------------------------------|--------------|-------------------------------------|
+| 2xx         | statusCode 2xx; 1000; no code but `data`   | ACCEPTED     | accepted                            |
+| 2xx         | statusCode 4xx, 5xx; 2000-2999; 3000-3999  | as that code | a 200 that says no is a no          |
+| 2xx         | none of these, no JSON, cut off            | UNREADABLE   | unknown end: same bytes again       |
+| 400         | any; a more exact code in it wins          | REJECTED     | a person must change the data       |
+| 401         | any                                        | UNAUTHORIZED | one new token, then the run stops   |
+| 403         | any                                        | FORBIDDEN    | after 5, 15, 30 min, then daily     |
+| 404         | any; or 0.9's 2003                         | NOT_FOUND    | as 403: it may become visible       |
+| 409         | any; or 0.9's 2900                         | CONFLICT     | already reported, by us or another  |
+| 429         | any                                        | THROTTLED    | wait, and slow down overall         |
+| 408, 5xx    | any; or 0.9's 3000-3999                    | SERVER_ERROR | unknown end: same bytes again       |
+| 3xx, 1xx    | never followed                             | MISDIRECTED  | as 403: the address is wrong        |
+| other 4xx   | any                                        | REFUSED      | as 403: the API does not take it so |
+| none        | never left (DNS, connect, TLS)             | NOT_SENT     | again, with back-off                |
+| none        | time-out, reset, half an answer            | NO_ANSWER    | unknown end: same bytes again       |
+
+Sources: the integration guide (statuses, envelope), OpenAPI 0.9 (`status_code`), and for what is not in
+either the project's own decisions.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from report_service.domain.field_errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DETAIL_LIMIT = 400
+"""The most characters of the API's words that are kept as a reason."""
+ID_LIMIT = 200
+"""The longest text that is taken for an id."""
+DEPTH_LIMIT = 20
+"""Answers are nested four deep; one that is nested deeper than this is not read, and exhausts no stack."""
+
+_CODE = re.compile(r"[1-9]\d{2,3}", re.ASCII)
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    ACCEPTED = "accepted"  # the envelope says so
+    REJECTED = "rejected"  # the data breaks a rule of the API
+    UNAUTHORIZED = "unauthorized"  # the token is not accepted
+    FORBIDDEN = "forbidden"  # the token lacks permission
+    NOT_FOUND = "not_found"  # the hub or point is not known (yet)
+    CONFLICT = "conflict"  # a report exists already
+    THROTTLED = "throttled"  # too many requests
+    SERVER_ERROR = "server_error"  # their fault; it may have been stored all the same
+    UNREADABLE = "unreadable"  # a 2xx that cannot be understood
+    MISDIRECTED = "misdirected"  # a redirect, which is never followed
+    REFUSED = "refused"  # a 4xx that the guide does not know
+    NOT_SENT = "not_sent"  # it never left
+    NO_ANSWER = "no_answer"  # it left, and nothing usable came back
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Return True if the report may have been stored although nobody said so (law 3)."""
+        return self in {Outcome.SERVER_ERROR, Outcome.UNREADABLE, Outcome.NO_ANSWER}
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Return True if this answer ends all doubt about earlier attempts with the same bytes."""
+        return self in {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.CONFLICT}
+
+    @property
+    def api_down(self) -> bool:
+        """Return True if it speaks of the API as a whole rather than of the report."""
+        return self.is_ambiguous or self is Outcome.NOT_SENT
+
+    @property
+    def refusal(self) -> bool:
+        """Return True if the API answered and would not take the report for a reason that is not its data."""
+        return self in {Outcome.FORBIDDEN, Outcome.NOT_FOUND, Outcome.MISDIRECTED, Outcome.REFUSED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiResponse:
+    """What came back for one request; `http_status` is None when nothing usable did."""
+
+    http_status: int | None = None
+    body: bytes = field(default=b"", repr=False)  # at most the client's cap; a token's is a secret
+    sent: bool = True  # False: it failed before a byte of the request left
+    detail: str = ""  # why nothing came back, or why the body was cut
+    complete: bool = True  # False: the body was cut off, by them or by our cap
+    retry_after_s: float | None = None
+    server_date: datetime | None = None  # the Date header, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """An answer, understood."""
+
+    outcome: Outcome
+    detail: str = ""  # the API's words, capped
+    obelis_id: str | None = None  # the id that OBELIS gave the report
+    echo: Mapping[str, object] | None = None  # the data that OBELIS says it stored
+
+
+BY_STATUS: dict[int, Outcome] = {
+    400: Outcome.REJECTED,
+    401: Outcome.UNAUTHORIZED,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.NOT_FOUND,
+    408: Outcome.SERVER_ERROR,
+    409: Outcome.CONFLICT,
+    429: Outcome.THROTTLED,
+}
+"""The guide's statuses; 5xx, 3xx and the rest go by their hundred."""
+
+BY_OCPI_CODE: dict[int, Outcome] = {
+    1000: Outcome.ACCEPTED,
+    2003: Outcome.NOT_FOUND,
+    2900: Outcome.CONFLICT,
+}
+"""0.9's codes; the other 2xxx are errors of the client, 3xxx of the server, as in OCPI."""
+
+
+def classify(answer: ApiResponse) -> Classification:
+    """Say what an answer means, as the module's table has it."""
+    if answer.http_status is None:
+        return Classification(
+            outcome=Outcome.NO_ANSWER if answer.sent else Outcome.NOT_SENT, detail=_cap(answer.detail)
+        )
+    envelope = _envelope(answer)
+    outcome = _by_status(answer.http_status)
+    if outcome is Outcome.ACCEPTED:
+        outcome = _by_envelope(envelope)
+    elif outcome is Outcome.REJECTED:
+        exact = _by_envelope(envelope)
+        outcome = outcome if exact in {Outcome.ACCEPTED, Outcome.UNREADABLE} else exact
+    if outcome is not Outcome.ACCEPTED:
+        return Classification(outcome=outcome, detail=_words(answer, envelope))
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        return Classification(outcome=outcome)
+    return Classification(outcome=outcome, obelis_id=_identity(data.get("id")), echo=data)
+
+
+def excerpt(answer: ApiResponse) -> str:
+    """Return what is kept of an answer's body, or of why there was none."""
+    return _cap(answer.body.decode("utf-8", "replace") or answer.detail)
+
+
+def _by_status(status: int) -> Outcome:
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    by_hundred = {2: Outcome.ACCEPTED, 4: Outcome.REFUSED, 5: Outcome.SERVER_ERROR}
+    return by_hundred.get(status // 100, Outcome.MISDIRECTED)
+
+
+def _by_envelope(envelope: Mapping[str, object]) -> Outcome:
+    """Return what the codes in a body say; with two that differ, the no wins."""
+    said = []
+    if envelope.get("status_code") is not None:
+        code = _whole(envelope["status_code"])
+        by_thousand = {2: Outcome.REJECTED, 3: Outcome.SERVER_ERROR}.get(code // 1000, Outcome.UNREADABLE)
+        said.append(BY_OCPI_CODE.get(code, by_thousand))
+    if envelope.get("statusCode") is not None:
+        code = _whole(envelope["statusCode"])
+        said.append(_by_status(code) if code // 100 in {2, 4, 5} else Outcome.UNREADABLE)
+    if not said and envelope.get("data") and isinstance(envelope["data"], dict):
+        return Outcome.ACCEPTED
+    return next((no for no in said if no is not Outcome.ACCEPTED), said[0] if said else Outcome.UNREADABLE)
+
+
+def _envelope(answer: ApiResponse) -> Mapping[str, object]:
+    """Return the body's object; an empty one, which says nothing, for a body that cannot be understood."""
+    if not answer.complete:
+        return {}
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and _is_shallow(found, DEPTH_LIMIT) else {}
+
+
+def _is_shallow(value: object, depth: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(_is_shallow(one, depth - 1) for one in inner)
+
+
+def _whole(value: object) -> int:
+    """Return a code, as a number or in digits; 0, which means nothing, for anything else."""
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) else 0
+
+
+def _identity(value: object) -> str | None:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return text if 0 < len(text) <= ID_LIMIT and text.isprintable() else None
+
+
+def _words(answer: ApiResponse, envelope: Mapping[str, object]) -> str:
+    """Return the API's own reason: its message and, in 0.9's form, each field that it objects to."""
+    words = [str(envelope.get("message") or envelope.get("status_message") or "")]
+    data = envelope.get("data")
+    for fault in data if isinstance(data, list) else []:
+        if isinstance(fault, dict):
+            field, value, why = (fault.get(name) for name in ("fieldName", "invalidValue", "message"))
+            words.append(f"{field} = {value!r}: {why}")
+    said = "; ".join(word for word in words if word)
+    return _cap(said or answer.detail or answer.body.decode("utf-8", "replace"))
+
+
+def _cap(text: str) -> str:
+    """Return text on one line, short, and fit for any store and any terminal."""
+    words = " ".join(text[: 2 * DETAIL_LIMIT].split())
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    whole = len(words) <= DETAIL_LIMIT and len(text) <= 2 * DETAIL_LIMIT
+    return words if whole else words[: DETAIL_LIMIT - 1] + "…"
+
+
+def echo_differences(sent: bytes, echo: Mapping[str, object]) -> list[str]:
+    """Name each field that OBELIS echoed otherwise than it was sent; what it left out or added does not count."""
+    body: dict[str, object] = json.loads(sent)
+    return [
+        f"{name}: sent {shown(repr(value))}, stored {shown(repr(echo[name]))}"
+        for name, value in body.items()
+        if name in echo and not _agree(value, echo[name])
+    ]
+
+
+def _agree(sent: object, stored: object) -> bool:
+    """Return True if two values mean the same: numbers, instants, and lists as sets."""
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        return all(name not in stored or _agree(value, stored[name]) for name, value in sent.items())
+    if isinstance(sent, list) and isinstance(stored, list):
+        return len(sent) == len(stored) and all(any(_agree(one, other) for other in stored) for one in sent)
+    if isinstance(sent, str) and isinstance(stored, str):
+        return sent == stored or _instant(sent) == _instant(stored) is not None
+    return sent == stored and isinstance(sent, bool) == isinstance(stored, bool)
+
+
+def _instant(text: str) -> datetime | None:
+    """Return the instant that a text names, in UTC if it names no zone; None if it names none."""
+    try:
+        found = datetime.fromisoformat(text) if "T" in text else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)

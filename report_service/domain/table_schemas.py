@@ -1,0 +1,171 @@
+"""The tables that an operator fills: their columns, and what form each value must have.
+
+CSV files, the canonical tables and the operator's own queries all have these. The form is what a column can
+hold; whether a row can be reported is for `reports` to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from report_service.domain import parsers
+from report_service.domain.field_errors import FieldErrors, InvalidValue, RowReader
+from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+SUBJECTS: Mapping[Kind, tuple[str, Callable[[object], str]]] = {
+    Kind.NONDISCRIMINATORY_ACCESS: ("provider_group", parsers.provider_group),
+    Kind.HUB_RATING: ("hub_id", parsers.uuid),
+    Kind.AD_HOC_TARIFF: ("hub_id", parsers.uuid),
+    Kind.POINT_RATING: ("point_id", parsers.uuid),
+}
+"""By kind the column that says what a row is about, and its parser; the hotline needs none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSchema:
+    """One table's form. `key` are the columns that name a row; `required` those that cannot be empty."""
+
+    name: str  # of the source, and of the file `<name>.csv`
+    columns: Mapping[str, Callable[[object], object]]  # in the order of the design
+    key: tuple[str, ...]
+    required: frozenset[str]
+
+    @property
+    def table(self) -> str:
+        """Return the name of the canonical table."""
+        return self.name.replace("-", "_")
+
+    def read(self, row: Mapping[str, object]) -> dict[str, object] | FieldErrors:
+        """Return the row's values, None where empty, or every reason why it cannot be stored."""
+        reader = RowReader(row)
+        values = {
+            column: (reader.required if column in self.required else reader.optional)(column, parse)
+            for column, parse in self.columns.items()
+        }
+        return tuple(reader.faults) or values
+
+
+def _month(raw: object) -> str:
+    return str(parsers.month(raw))
+
+
+def _json_list(raw: object) -> str:
+    parsers.json_list(raw)
+    return parsers.text(raw)
+
+
+def _delivery_key(raw: object) -> str:
+    try:
+        key = DeliveryKey.parse(parsers.text(raw))
+    except BadInput as bad:
+        raise InvalidValue(f"must be the key of a report: {bad.hint}") from None
+    if key.kind is not Kind.HOTLINE_RATING:
+        key = replace(key, subject=SUBJECTS[key.kind][1](key.subject))
+    return str(key)
+
+
+_TARIFF: Mapping[str, Callable[[object], object]] = {
+    "cost_ct_per_kwh": parsers.plain_number,
+    "additional_costs": _json_list,
+    "valid_from": parsers.instant,
+    "valid_to": parsers.instant,
+}
+
+HUBS = TableSchema(
+    name="hubs",
+    columns={
+        "hub_id": parsers.uuid,
+        "name": parsers.text,
+        "commissioned_on": parsers.day,
+        "decommissioned_on": parsers.day,
+    },
+    key=("hub_id",),
+    required=frozenset({"hub_id", "commissioned_on"}),
+)
+POINTS = TableSchema(
+    name="points",
+    columns={
+        "point_id": parsers.uuid,
+        "hub_id": parsers.uuid,
+        "evse_id": parsers.evse_id,
+        "commissioned_on": parsers.day,
+        "decommissioned_on": parsers.day,
+    },
+    key=("point_id",),
+    required=frozenset({"point_id", "hub_id", "commissioned_on"}),
+)
+PROVIDER_GROUPS = TableSchema(
+    name="provider-groups",
+    columns={"provider_group": parsers.provider_group, "valid_from": parsers.day, "valid_to": parsers.day},
+    key=("provider_group",),
+    required=frozenset({"provider_group"}),
+)
+INVENTORY_SCHEMAS = (HUBS, POINTS, PROVIDER_GROUPS)
+
+REPORT_SCHEMAS: Mapping[Kind, TableSchema] = {
+    Kind.HOTLINE_RATING: TableSchema(
+        name="hotline-ratings",
+        columns={
+            "month": _month,
+            "hotline_calls": parsers.plain_number,
+            "fcr_rate": parsers.number,
+            "asa_seconds": parsers.number,
+            "rating": parsers.number,
+        },
+        key=("month",),
+        required=frozenset({"month"}),
+    ),
+    Kind.NONDISCRIMINATORY_ACCESS: TableSchema(
+        name="nondiscriminatory-access",
+        columns={
+            "month": _month,
+            "provider_group": parsers.provider_group,
+            **_TARIFF,
+            "contractual_basis": parsers.text,
+            "reasoning_different_costs": parsers.text,
+        },
+        key=("month", "provider_group"),
+        required=frozenset({"month", "provider_group"}),
+    ),
+    Kind.HUB_RATING: TableSchema(
+        name="hub-ratings",
+        columns={"month": _month, "hub_id": parsers.uuid, "rating": parsers.number},
+        key=("month", "hub_id"),
+        required=frozenset({"month", "hub_id"}),
+    ),
+    Kind.AD_HOC_TARIFF: TableSchema(
+        name="ad-hoc-tariffs",
+        columns={"month": _month, "hub_id": parsers.uuid, **_TARIFF},
+        key=("month", "hub_id"),
+        required=frozenset({"month", "hub_id"}),
+    ),
+    Kind.POINT_RATING: TableSchema(
+        name="point-ratings",
+        columns={
+            "month": _month,
+            "point_id": parsers.uuid,
+            "rating": parsers.number,
+            "total_complaints": parsers.plain_number,
+        },
+        key=("month", "point_id"),
+        required=frozenset({"month", "point_id"}),
+    ),
+}
+
+WAIVERS = TableSchema(
+    name="waivers",
+    columns={"key": _delivery_key, "reason": parsers.text, "declared_by": parsers.text},
+    key=("key",),
+    required=frozenset({"key", "reason", "declared_by"}),
+)
+
+TABLE_SCHEMAS: Mapping[str, TableSchema] = {
+    schema.name: schema for schema in (*INVENTORY_SCHEMAS, *REPORT_SCHEMAS.values(), WAIVERS)
+}
+"""Every form by its name, in the order in which files are taken in."""

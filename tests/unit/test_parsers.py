@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from report_service.domain import parsers
+from report_service.domain.field_errors import FieldError, InvalidValue, RowError, is_absent
+from report_service.domain.months import ReportMonth
+from report_service.domain.parsers import AdditionalCost, ContractualBasis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+BERLIN_SUMMER = timezone(timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("parse", "raw", "value"),
+    [
+        (parsers.month, "2026-10", ReportMonth(2026, 10)),
+        (parsers.month, " 2026-10 ", ReportMonth(2026, 10)),
+        (parsers.month, date(2026, 10, 1), ReportMonth(2026, 10)),
+        (parsers.uuid, HUB, HUB),
+        (parsers.uuid, f" {HUB.upper()}\n", HUB),
+        (parsers.uuid, HUB.replace("-", ""), HUB),
+        (parsers.uuid, UUID(HUB), HUB),
+        (parsers.evse_id, "DE*ABC*E45B*78C", "DE*ABC*E45B*78C"),
+        (parsers.evse_id, "deabce45b78c", "DEABCE45B78C"),
+        (parsers.evse_id, "DE*ABC*E" + "1" * 31, "DE*ABC*E" + "1" * 31),
+        (parsers.provider_group, " devfl ", "DEVFL"),
+        (parsers.provider_group, "AT1X2", "AT1X2"),
+        (parsers.text, "  Büro\u2009☃ ", "Büro\u2009☃"),
+        (parsers.number, "0.93", Decimal("0.93")),
+        (parsers.number, "0,93", Decimal("0.93")),
+        (parsers.number, 0.93, Decimal("0.93")),
+        (parsers.number, 7, Decimal(7)),
+        (parsers.number, Decimal("1.10"), Decimal("1.10")),
+        (parsers.number, "-1.5e2", Decimal(-150)),
+        (parsers.whole, 3, 3),
+        (parsers.whole, 3.0, 3),
+        (parsers.whole, "3", 3),
+        (parsers.whole, "3,0", 3),
+        (parsers.whole, Decimal("3.000"), 3),
+        (parsers.whole, 0, 0),
+        (parsers.whole, 2**31 - 1, 2**31 - 1),
+        (parsers.money_ct, "45", 45),
+        (parsers.rate, "0", Decimal(0)),
+        (parsers.rate, 1, Decimal(1)),
+        (parsers.seconds, "12.345", Decimal("12.345")),
+        (parsers.rating, "1", Decimal(1)),
+        (parsers.rating, 6.0, Decimal(6)),
+        (parsers.rating, "2,4", Decimal("2.4")),
+        (parsers.instant, "2026-10-01T00:00:00Z", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.instant, "2026-10-01T00:00:00.5+02:00", datetime(2026, 9, 30, 22, 0, 0, 500000, tzinfo=UTC)),
+        (parsers.instant, "2026-10-01 00:00:00+00", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.instant, "2026-10-01 08:30", datetime(2026, 10, 1, 8, 30, tzinfo=UTC)),
+        (parsers.instant, "2026-10-01", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.instant, date(2026, 10, 1), datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.instant, datetime(2026, 10, 1, 2), datetime(2026, 10, 1, 2, tzinfo=UTC)),  # noqa: DTZ001
+        (parsers.instant, datetime(2026, 10, 1, 2, tzinfo=BERLIN_SUMMER), datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.day, "2026-10-31", date(2026, 10, 31)),
+        (parsers.day, "2026-10-31 00:00:00.000000", date(2026, 10, 31)),
+        (parsers.day, date(2026, 10, 31), date(2026, 10, 31)),
+        (parsers.day, datetime(2026, 10, 31), date(2026, 10, 31)),  # noqa: DTZ001
+        (parsers.contractual_basis, "roaming_contract ", ContractualBasis.ROAMING_CONTRACT),
+        (parsers.additional_costs, "[]", ()),
+    ],
+)
+def test_a_value_is_read_from_any_origin(parse: Callable[[object], object], raw: object, value: object) -> None:
+    found = parse(raw)
+
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("parse", "raw", "rule"),
+    [
+        (parsers.month, "10-2026", "YYYY-MM"),
+        (parsers.month, "2026-13", "YYYY-MM"),
+        (parsers.month, date(2026, 10, 2), "YYYY-MM"),
+        (parsers.uuid, "DE*ABC*E45B*78C", "UUID"),
+        (parsers.uuid, HUB[:-1], "UUID"),
+        (parsers.uuid, 7, "UUID"),
+        (parsers.evse_id, "DE*ABC*P45B", "EVSE id"),
+        (parsers.evse_id, "DE*ABC*E", "EVSE id"),
+        (parsers.evse_id, "DE*ABC*E" + "1" * 32, "EVSE id"),
+        (parsers.evse_id, 7, "EVSE id"),
+        (parsers.provider_group, "DE-VFL", "DEVFL"),
+        (parsers.provider_group, "1EVFL", "DEVFL"),
+        (parsers.provider_group, 7, "DEVFL"),
+        (parsers.text, 7, "must be text"),
+        (parsers.text, "a\x00b", "NUL"),
+        (parsers.text, "\ud83d", "surrogate"),
+        (parsers.number, "n/a", "must be a number"),
+        (parsers.number, "1.234,5", "must be a number"),
+        (parsers.number, "٣", "must be a number"),
+        (parsers.number, "NaN", "must be a number"),
+        (parsers.number, True, "must be a number"),
+        (parsers.number, float("nan"), "must be a number"),
+        (parsers.number, float("-inf"), "must be a number"),
+        (parsers.number, Decimal("NaN"), "must be a number"),
+        (parsers.number, "1e9999", "must be a number"),
+        (parsers.whole, "3.5", "whole"),
+        (parsers.whole, 3.5, "whole"),
+        (parsers.whole, "1e-999", "whole"),
+        (parsers.whole, -1, "0 to 2147483647"),
+        (parsers.whole, 2**31, "0 to 2147483647"),
+        (parsers.whole, "9e999", "0 to 2147483647"),
+        (parsers.whole, "1.000", "thousands"),
+        (parsers.whole, "1,000", "thousands"),
+        (parsers.whole, "12.345.678", "thousands"),
+        (parsers.money_ct, "44.5", "EUR 0.45 is 45"),
+        (parsers.money_ct, 0.45, "EUR 0.45 is 45"),
+        (parsers.money_ct, -1, "0 to 2147483647"),
+        (parsers.rate, "1.01", "0 to 1"),
+        (parsers.rate, -0.01, "0 to 1"),
+        (parsers.seconds, -1, "seconds"),
+        (parsers.seconds, 2**31, "seconds"),
+        (parsers.rating, "0.99", "1 to 6 (1 best)"),
+        (parsers.rating, 6.01, "1 to 6 (1 best)"),
+        (parsers.instant, "01.10.2026 00:00", "date-time"),
+        (parsers.instant, "2026-02-30", "date-time"),
+        (parsers.instant, "2026-10-01T24:30", "date-time"),
+        (parsers.instant, 7, "date-time"),
+        (parsers.instant, "0001-01-01T00:00+02:00", "years 1 to 9999"),
+        (parsers.day, "31.10.2026", "YYYY-MM-DD"),
+        (parsers.day, "2026-02-30", "YYYY-MM-DD"),
+        (parsers.day, "2026-10-31 12:00:00", "YYYY-MM-DD"),
+        (parsers.day, datetime(2026, 10, 31, 12), "YYYY-MM-DD"),  # noqa: DTZ001
+        (parsers.day, 7, "YYYY-MM-DD"),
+        (parsers.contractual_basis, "HANDSHAKE", "ROAMING_CONTRACT or BILATERAL_CONTRACT"),
+        (parsers.contractual_basis, 7, "ROAMING_CONTRACT or BILATERAL_CONTRACT"),
+        (parsers.additional_costs, "parking 50", "JSON list"),
+        (parsers.additional_costs, '{"parking": 50}', "JSON list"),
+        (parsers.additional_costs, "[" * 100_000, "JSON list"),
+        (parsers.additional_costs, '[{"description": "a", "cost": 1, "cost": 2}]', "JSON list"),
+        (parsers.additional_costs, "[50]", '"description" and "cost"'),
+        (parsers.additional_costs, '[{"description": "a", "cost": 1, "vat": 2}]', '"description" and "cost"'),
+        (parsers.additional_costs, '[{"description": " ", "cost": 1}]', "description for each"),
+        (
+            parsers.additional_costs,
+            '[{"description": "a", "cost": 0.5}]',
+            "a cost for 'a' that must be whole cents",
+        ),
+        (
+            parsers.additional_costs,
+            '[{"description": "a", "cost": 1}, {"cost": 1.0, "description": "a "}]',
+            "twice",
+        ),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_rule(parse: Callable[[object], object], raw: object, rule: str) -> None:
+    with pytest.raises(InvalidValue) as bad:
+        parse(raw)
+
+    assert rule in bad.value.rule
+
+
+@pytest.mark.parametrize(
+    ("average", "grade"),
+    [("1", 1), ("1.49", 1), ("1.5", 2), ("2.5", 3), ("2.4999999999999999999999999999999999", 2), ("6", 6)],
+)
+def test_an_average_becomes_a_grade_rounded_half_up(average: str, grade: int) -> None:
+    assert parsers.grade(Decimal(average)) == grade
+
+
+def test_additional_costs_are_a_set_whatever_their_order_and_origin() -> None:
+    costs = [{"description": "parking", "cost": 50}, {"description": "energy", "cost": 5}]
+    expected = (
+        AdditionalCost(description="energy", cost_ct=5),
+        AdditionalCost(description="parking", cost_ct=50),
+    )
+
+    assert parsers.additional_costs(costs) == expected
+    assert parsers.additional_costs(costs[::-1]) == expected
+    assert parsers.additional_costs(json.dumps(costs)) == expected
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9))
+def test_a_number_is_the_same_from_text_and_from_the_driver(value: Decimal) -> None:
+    assert parsers.number(value) == parsers.number(f"{value:f}") == parsers.number(f"{value:f}".replace(".", ","))
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.decimals(),
+        st.text(),
+        st.binary(),
+        st.dates(),
+        st.datetimes(timezones=st.none() | st.timezones()),
+        st.uuids(),
+        st.lists(st.dictionaries(st.sampled_from(["description", "cost"]), st.integers() | st.text())),
+    )
+)
+def test_no_value_does_anything_but_be_read_or_be_refused(raw: object) -> None:
+    for parse in (
+        parsers.text,
+        parsers.month,
+        parsers.uuid,
+        parsers.evse_id,
+        parsers.provider_group,
+        parsers.number,
+        parsers.plain_number,
+        parsers.whole,
+        parsers.money_ct,
+        parsers.rate,
+        parsers.seconds,
+        parsers.rating,
+        parsers.instant,
+        parsers.day,
+        parsers.contractual_basis,
+        parsers.json_list,
+        parsers.additional_costs,
+    ):
+        with contextlib.suppress(InvalidValue):
+            parse(raw)
+
+
+@pytest.mark.parametrize(("raw", "absent"), [(None, True), ("", True), (" \t", True), (0, False), ("0", False)])
+def test_nothing_and_blank_text_are_absent(raw: object, absent: bool) -> None:
+    assert is_absent(raw) is absent
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        (FieldError("rating", 7, "must be 1 to 6 (1 best)"), "rating = 7: must be 1 to 6 (1 best)"),
+        (FieldError("rating", " ", "must be given"), "rating is empty: must be given"),
+        (FieldError("name", "a\nb", "must be text"), r"name = 'a\nb': must be text"),
+        (FieldError("name", "x" * 61, "must be short"), f"name = {'x' * 57}...: must be short"),
+        (
+            RowError("hubs", "row 3", FieldError("hub_id", None, "must be given")),
+            "hubs, row 3: hub_id is empty: must be given",
+        ),
+    ],
+)
+def test_a_fault_names_column_value_and_rule_on_one_line(fault: FieldError | RowError, shown: str) -> None:
+    assert str(fault) == shown

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from report_service.services.transitions import TransitionsOnly
+from tests.support.fakes import RecordingEvents
+
+ACCEPTED = {
+    "key": "2026-10/hotline_rating",
+    "kind": "hotline_rating",
+    "month": "2026-10",
+    "evidence": "confirmed",
+    "http_status": 201,
+    "attempt": 1,
+    "duration_ms": 203,
+}
+
+
+def test_a_lost_store_and_its_recovery_are_said_once_each_by_whoever_notices() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard)
+    in_run = events.bind(run_id="r1")
+
+    events.emit("store.recovered")
+    in_run.emit("store.lost", detail="gone")
+    events.emit("store.lost", detail="gone, others say")
+    events.emit("store.recovered", duration_s=3.0)
+    in_run.emit("store.recovered", duration_s=3.1)
+    events.emit("store.lost", detail="gone again")
+
+    assert heard.emitted == [
+        ("store.lost", {"run_id": "r1", "detail": "gone"}),
+        ("store.recovered", {"duration_s": 3.0}),
+        ("store.lost", {"detail": "gone again"}),
+    ]
+
+
+def test_the_lease_is_spoken_of_when_its_holder_changes() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard)
+
+    for event, holder in (
+        ("lease.waiting", "b"),
+        ("lease.waiting", "b"),
+        ("lease.waiting", "c"),
+        ("lease.acquired", "a"),
+        ("lease.acquired", "a"),
+        ("lease.lost", "a"),
+        ("lease.acquired", "a"),
+    ):
+        events.emit(event, holder=holder, **({"detail": "slow"} if event == "lease.lost" else {}))
+
+    assert [(event, fields["holder"]) for event, fields in heard.emitted] == [
+        ("lease.waiting", "b"),
+        ("lease.waiting", "c"),
+        ("lease.acquired", "a"),
+        ("lease.lost", "a"),
+        ("lease.acquired", "a"),
+    ]
+
+
+def test_everything_else_is_said_each_time() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard)
+    events.emit("report.accepted", **ACCEPTED)
+    events.emit("report.accepted", **ACCEPTED)
+
+    assert heard.names() == ["report.accepted", "report.accepted"]

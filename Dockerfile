@@ -4,7 +4,8 @@
 #
 # Podman makes an image with its health check only with --format docker.
 
-ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
+# The newest Python that there are wheels for of all that is installed: `make wheels` shows it.
+ARG BASE_IMAGE=docker.io/library/python:3.14-slim-trixie
 
 # --- build: everything that is installed is named by a lock file, with its hash
 

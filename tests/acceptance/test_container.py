@@ -4,6 +4,9 @@ The engine is one program, named by REPORT_SERVICE_CONTAINER_TOOL:
 `TOOL -t TAG [--build-arg K=V]... PROJECT -- COMMAND...` builds the image and runs the command in it,
 `TOOL --no-build --verify -t TAG PROJECT` starts it hardened, waits until it is healthy and stops it,
 `TOOL podman ARGUMENTS...` is podman.
+
+The image is built on this interpreter's own version of Python, whichever the Dockerfile names: what moves a
+container's clock is this environment's. The base is named by BASE_IMAGE, or called as the official one is.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -39,6 +43,8 @@ PROJECT = Path(__file__).parents[2]
 MB = 1_000_000
 DAY = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MONTH = "2026-10"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BASE_IMAGE = os.environ.get("BASE_IMAGE") or f"docker.io/library/python:{PYTHON}-slim-bookworm"
 HARDENED = (
     "--read-only",
     "--read-only-tmpfs=false",
@@ -108,8 +114,8 @@ class Engine:
 def engine(tool: str) -> Iterator[Engine]:
     """Build the image, once; the first build on a machine also makes the base, which takes minutes."""
     engine = Engine(tool, f"localhost/report-service:test-{uuid.uuid4().hex[:8]}")
-    labels = ("--build-arg=VERSION=1.2.3", "--build-arg=REVISION=abc", "--build-arg=CREATED=2026-11-01T00:00:00Z")
-    arguments = [part for label in labels for part in label.split("=", 1)]
+    labels = ("VERSION=1.2.3", "REVISION=abc", "CREATED=2026-11-01T00:00:00Z")
+    arguments = [part for value in (f"BASE_IMAGE={BASE_IMAGE}", *labels) for part in ("--build-arg", value)]
     built = engine.call("-t", engine.tag, *arguments, PROJECT, "--", "--version", timeout_s=1200)
     assert built.returncode == 0, built.stdout + built.stderr
     yield engine

@@ -155,3 +155,9 @@ def test_the_package_may_be_installed_on_each_declared_python_and_no_other() -> 
     versions = [f"3.{minor}" for minor in range(30)]
 
     assert list(SpecifierSet(DECLARED["requires-python"]).filter(versions)) == PYTHONS
+
+
+def test_the_image_has_the_newest_declared_python() -> None:
+    dockerfile = (PROJECT / "Dockerfile").read_text("utf-8")
+
+    assert re.findall(r"^ARG BASE_IMAGE=\S+/python:(3\.\d+)-", dockerfile, re.MULTILINE) == PYTHONS[-1:]

@@ -246,7 +246,9 @@ def _planned(settings: Settings) -> Iterator[tuple[Service, Laps]]:
 
 
 def _due(service: Service) -> list[Delivery]:
-    return service.ledger.due(ReportMonth.previous(datetime.now(UTC)), at=datetime.now(UTC), limit=1_000_000)
+    return service.ledger.attempts.due(
+        ReportMonth.previous(datetime.now(UTC)), at=datetime.now(UTC), limit=1_000_000
+    )
 
 
 def _token(api: ReportApi) -> str:

@@ -15,11 +15,16 @@ from zoneinfo import ZoneInfo
 
 from report_service.adapters.clock import SystemClock
 from report_service.adapters.db import schema
+from report_service.adapters.db.attempts import SqlAttemptLog
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
-from report_service.adapters.db.ledger import SqlLedger
+from report_service.adapters.db.lease import SqlLeaseStore
+from report_service.adapters.db.plan_store import SqlPlanStore
+from report_service.adapters.db.runs import SqlRunLog
+from report_service.adapters.db.scope import Scope
 from report_service.adapters.db.source import SqlSource
-from report_service.adapters.db.status_queries import durations
+from report_service.adapters.db.status_queries import SqlStatusQueries, durations
+from report_service.adapters.db.waivers import SqlWaiverStore
 from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import HttpReportApi
 from report_service.adapters.obelis.executor import ThreadedExecutor
@@ -35,6 +40,7 @@ from report_service.domain.secrecy import secrets_in_url
 from report_service.domain.table_schemas import WAIVERS
 from report_service.domain.timetable import Timetable
 from report_service.mock_api.app import MockObelis
+from report_service.ports import Ledger
 from report_service.services.delivery.means import Means
 from report_service.services.delivery.session import Session
 from report_service.services.health import WorkerHealth
@@ -67,7 +73,7 @@ class Service:
     events: Events
     redact: Callable[[str], str]
     store: Store
-    ledger: SqlLedger
+    ledger: Ledger
     source: SqlSource
     wire: Wire
     first_month: ReportMonth | None
@@ -93,11 +99,26 @@ def _require_tables(settings: Settings, store: Store, events: Events | None) -> 
         events.emit("store.upgraded", revision=revision)
 
 
-def open_ledger(settings: Settings, store: Store, clock: Clock) -> SqlLedger:
+def open_ledger(settings: Settings, store: Store, clock: Clock) -> Ledger:
     """Return the ledger of the configured endpoint and CPO; its instance names this process, and no other."""
     instance = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     obelis = settings.obelis
-    return SqlLedger(store, endpoint=obelis.endpoint, cpo_id=obelis.cpo_id, instance=instance, clock=clock)
+    return ledger_in(store, endpoint=obelis.endpoint, cpo_id=obelis.cpo_id, instance=instance, clock=clock)
+
+
+def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock: Clock) -> Ledger:
+    """Return the ledger of an endpoint and a CPO in a store; the clock is for a store that has none of its own."""
+    scope, leases = Scope(endpoint, cpo_id), SqlLeaseStore(store, endpoint, clock)
+    return Ledger(
+        endpoint=endpoint,
+        instance=instance,
+        plans=SqlPlanStore(store, scope, leases),
+        waivers=SqlWaiverStore(store, cpo_id),
+        attempts=SqlAttemptLog(store, scope, leases, instance=instance),
+        leases=leases,
+        status=SqlStatusQueries(store, scope),
+        runs=SqlRunLog(store, scope),
+    )
 
 
 def intake_of(settings: Settings, store: Store, clock: Clock) -> SqlIntake:
@@ -140,7 +161,14 @@ def build(
 
     def planner(events: Events) -> Planner:
         return Planner(
-            ledger=ledger, source=source, renderer=wire, clock=clock, events=events, first_month=first_month
+            plans=ledger.plans,
+            waivers=ledger.waivers,
+            status=ledger.status,
+            source=source,
+            renderer=wire,
+            clock=clock,
+            events=events,
+            first_month=first_month,
         )
 
     means = Means(
@@ -162,7 +190,6 @@ def build(
         means=means,
         events=events,
         session=Session(),
-        instance=ledger.instance,
         window_guard_s=obelis.window_guard_s,
     )
     return Service(
@@ -219,7 +246,8 @@ def build_daemon(
     sweep = timedelta(minutes=schedule.sweep_minutes)
     watch = ReconcileLoop(
         reconciler=service.reconciler,
-        ledger=service.ledger,
+        status=service.ledger.status,
+        runs=service.ledger.runs,
         timetable=timetable,
         clock=clock,
         events=events,
@@ -238,7 +266,6 @@ def build_daemon(
         worker_health=worker_health,
         write=write,
         redact=service.redact,
-        instance=service.ledger.instance,
         every_s=schedule.heartbeat_seconds,
         requests_per_minute=settings.obelis.requests_per_minute,
     )

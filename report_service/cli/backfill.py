@@ -56,7 +56,7 @@ def backfill(
         service_of(settings, logging, events=progress, stop=stop) as service,
     ):
         filling = Backfill(
-            ledger=service.ledger,
+            status=service.ledger.status,
             reconciler=service.reconciler,
             clock=service.clock,
             events=service.events,

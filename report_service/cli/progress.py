@@ -72,12 +72,12 @@ class ProgressEvents:
     def _begin(self, month: str) -> None:
         """Say what is known before anything is sent: an earlier run may have put everything off."""
         self._month, self._counts, self._again = month, {}, {}
-        waiting = self._ledger and self._ledger.waiting(ReportMonth.parse(month))
+        waiting = self._ledger and self._ledger.attempts.waiting(ReportMonth.parse(month))
         self._describe(f"planning {month}", told=_next_try(waiting[0]) if waiting else "")
 
     def _count(self, event: str, fields: dict[str, object]) -> None:
         if not self._counts and self._ledger is not None:
-            month_counts = self._ledger.month_counts(ReportMonth.parse(self._month))
+            month_counts = self._ledger.status.month_counts(ReportMonth.parse(self._month))
             due = month_counts.count(SENDABLE | {State.IN_FLIGHT})
             self._describe(f"delivering {self._month}", total=due + 1)  # what is told now is recorded already
         word = SETTLING.get(event, "put off")

@@ -28,7 +28,7 @@ def waive(
 
     settings = settings_of(ctx)
     with logging_to(sys.stderr, settings, least="warning") as logging, service_of(settings, logging) as service:
-        waiving = Waiving(ledger=service.ledger, clock=service.clock)
+        waiving = Waiving(plans=service.ledger.plans, waivers=service.ledger.waivers, clock=service.clock)
         if withdraw:
             told = waiving.withdraw(keys)
         else:

@@ -11,19 +11,26 @@ from report_service.ports.api import (
 )
 from report_service.ports.figures import Intake, Renderer, ReportSource, TableFile
 from report_service.ports.ledger import (
+    AttemptLog,
     AttemptResult,
     AttemptStart,
     DeliveryStatus,
     Lease,
+    LeaseStore,
     Ledger,
     MonthCounts,
+    PlanStore,
+    RunLog,
     RunRecord,
+    StatusQueries,
     Undelivered,
     Waiver,
+    WaiverStore,
 )
 from report_service.ports.process import Clock, Events, HealthSnapshot
 
 __all__ = [
+    "AttemptLog",
     "AttemptResult",
     "AttemptStart",
     "Clock",
@@ -33,18 +40,23 @@ __all__ = [
     "HealthSnapshot",
     "Intake",
     "Lease",
+    "LeaseStore",
     "Ledger",
     "MonthCounts",
+    "PlanStore",
     "RateLimiter",
     "Renderer",
     "ReportApi",
     "ReportSource",
     "Request",
     "RequestExecutor",
+    "RunLog",
     "RunRecord",
     "SendCheck",
+    "StatusQueries",
     "TableFile",
     "Token",
     "Undelivered",
     "Waiver",
+    "WaiverStore",
 ]

@@ -1,4 +1,9 @@
-"""The ledger: what is due, what was sent, and what became of it."""
+"""The ledger: what is due, what was sent, and what became of it; one port a role.
+
+A ledger is about one endpoint and CPO. Each call of its ports is one short transaction, durable when it returns.
+Any of them raises StoreUnavailable; those that take a lease raise LeaseLost, and leave the deliveries as they
+were, when it is not the newest.
+"""
 
 from __future__ import annotations
 
@@ -132,16 +137,9 @@ class RunRecord:
     detail: str = ""
 
 
-class Ledger(Protocol):
-    """What is due, what was sent, and what became of it: for one endpoint and CPO.
+class PlanStore(Protocol):
+    """What is due."""
 
-    Each call is one short transaction, durable when it returns. Any of them raises StoreUnavailable; those
-    that take a lease raise LeaseLost, and leave the deliveries as they were, when it is not the newest.
-    """
-
-    endpoint: str
-
-    # planning
     def known_deliveries(self, month: ReportMonth, kind: Kind) -> dict[str, KnownDelivery]:
         """Return what is known, by subject, of one kind's reports."""
 
@@ -153,16 +151,23 @@ class Ledger(Protocol):
     def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
         """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
 
-    def waivers(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
+
+class WaiverStore(Protocol):
+    """A CPO's waivers: facts about its data, so they hold for every endpoint."""
+
+    def of(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
         """Return the waivers of a month."""
 
-    def waive(self, waiver: Waiver) -> None:
+    def declare(self, waiver: Waiver) -> None:
         """Record a waiver; a newer one for the same report replaces it."""
 
-    def unwaive(self, key: DeliveryKey) -> bool:
-        """Take a waiver back; say whether there was one."""
+    def withdraw(self, key: DeliveryKey) -> bool:
+        """Take a waiver back; return True if there was one."""
 
-    # delivering
+
+class AttemptLog(Protocol):
+    """What is to be sent, what went out, and what became of it."""
+
     def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
         """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
 
@@ -170,26 +175,39 @@ class Ledger(Protocol):
         """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
 
     def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
-        """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes."""
+        """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes.
+
+        Raise IllegalTransition, and write nothing, for a report that is in flight or done.
+        """
 
     def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
         """Make every report that a former holder left in flight an unknown end; return how many there were.
 
-        Each is due again `timeout_s` after its request went out.
+        Each is due again `timeout_s` after its request went out, by a clock that may have run ahead of ours.
         """
 
     def sent_since(self, ago_s: float, *, at: datetime) -> list[RecentRequest]:
-        """Return the requests, token requests included, that began or ended in the seconds before `at`."""
+        """Return the requests, token requests included, that began or ended in the seconds before `at`.
+
+        What lies in the future is of another replica's clock, which is ahead, and counts as new; what lies further
+        in it is of a clock that was put right since, and says nothing.
+        """
 
     def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
         """Make what is still open `missed` or `unresolved`; return those reports."""
 
-    # the lease
+
+class LeaseStore(Protocol):
+    """Who delivers to the endpoint."""
+
     def acquire(self, holder: str, *, at: float) -> Lease | str:
-        """Take the lease for 60 s; return it, or the name of the one who holds it."""
+        """Take the lease for 60 s; return it, or the name of the one who holds it.
+
+        Its holder may take it anew, which ends the one before.
+        """
 
     def renew(self, lease: Lease, *, at: float) -> Lease:
-        """Hold on for another 60 s; raise LeaseLost."""
+        """Hold on for another 60 s; raise LeaseLost if a newer holder is there."""
 
     def release(self, lease: Lease) -> None:
         """Let another have it at once; nothing happens if it is lost already."""
@@ -197,9 +215,12 @@ class Ledger(Protocol):
     def holder(self) -> str | None:
         """Return who holds the lease, or held it last; None: nobody did yet."""
 
-    # looking
+
+class StatusQueries(Protocol):
+    """How months stand: questions that change nothing."""
+
     def month_counts(self, month: ReportMonth) -> MonthCounts:
-        """Count the due reports of a month."""
+        """Count the due reports of a month by kind and state."""
 
     def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[DeliveryStatus]:
         """Return the due reports that are not done, and those that drifted, in the order of keys."""
@@ -216,11 +237,29 @@ class Ledger(Protocol):
         Looks back two years; None: there is none.
         """
 
-    def begin_run(self, run: RunRecord, *, instance: str) -> None:
+
+class RunLog(Protocol):
+    """The runs that were made, by whichever process."""
+
+    def begin(self, run: RunRecord, *, instance: str) -> None:
         """Record that a run began."""
 
-    def end_run(self, run: RunRecord, *, summary: Mapping[str, object]) -> None:
+    def end(self, run: RunRecord, *, summary: Mapping[str, object]) -> None:
         """Record how it ended."""
 
-    def last_run(self, month: ReportMonth) -> RunRecord | None:
-        """Return the newest run of a month."""
+    def last(self, month: ReportMonth) -> RunRecord | None:
+        """Return the newest run of a month; None: there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The ports of one ledger, to be handed around as one; a service that needs only a few takes those."""
+
+    endpoint: str
+    instance: str  # names this process, in the lease and in the ledger
+    plans: PlanStore
+    waivers: WaiverStore
+    attempts: AttemptLog
+    leases: LeaseStore
+    status: StatusQueries
+    runs: RunLog

@@ -13,7 +13,7 @@ from report_service.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from report_service.ports import Clock, Events, Ledger, Undelivered
+    from report_service.ports import Clock, Events, StatusQueries, Undelivered
     from report_service.services.planner import Plan
     from report_service.services.reconcile import Reconciler, RunResult
 
@@ -69,7 +69,7 @@ class Backfilled:
 class Backfill:
     """Backfills months of one ledger; idempotent, and resumed by calling it again."""
 
-    ledger: Ledger
+    status: StatusQueries
     reconciler: Reconciler
     clock: Clock
     events: Events
@@ -87,7 +87,7 @@ class Backfill:
             raise BadInput(
                 f"{last} is not over: it cannot be reported yet", hint=f"The last month that can is {previous}."
             )
-        first = first or self.first_month or next(iter(self.ledger.months()), last)
+        first = first or self.first_month or next(iter(self.status.months()), last)
         if self.first_month is not None:
             first = max(first, self.first_month)
         if first > last:
@@ -99,7 +99,7 @@ class Backfill:
 
     def preview(self, months: Sequence[ReportMonth]) -> Iterator[MonthPlan]:
         """Yield what would be done for each month, writing nothing."""
-        seen = set(self.ledger.months())
+        seen = set(self.status.months())
         for month in months:
             closed = self._window(month).has_closed(self.clock.now())
             plan = self.reconciler.planner(self.events).preview(month, closed=closed)
@@ -115,7 +115,7 @@ class Backfill:
         for month in sorted(months, key=lambda month: self._window(month).has_closed(self.clock.now())):
             result = self.reconciler.reconcile(month, trigger="backfill", patience_s=patience_s)
             closed = self._window(month).has_closed(self.clock.now())
-            undelivered = self.ledger.undelivered(month) if closed else []
+            undelivered = self.status.undelivered(month) if closed else []
             yield Backfilled(month=month, result=result, undelivered=undelivered)
             if result.error is not None or self.reconciler.means.stop() is not None:
                 return

@@ -40,7 +40,6 @@ class Heartbeat:
     worker_health: WorkerHealth
     write: Callable[[HealthSnapshot], None]
     redact: Callable[[str], str]
-    instance: str
     every_s: float
     requests_per_minute: float
     _failed: bool = False  # the newest run that ended did not go to its end
@@ -58,8 +57,8 @@ class Heartbeat:
         figures: dict[str, object] = {}
         try:
             last_run = self.watch.last_run(month)
-            self._holder = self.ledger.holder() == self.instance
-            month_counts = self.ledger.month_counts(month)
+            self._holder = self.ledger.leases.holder() == self.ledger.instance
+            month_counts = self.ledger.status.month_counts(month)
             figures = counts_of(month_counts) | self._outlook(month_counts, window, at) | self._last_completed()
         except StoreUnavailable as lost:
             store = lost.message
@@ -85,7 +84,7 @@ class Heartbeat:
         return self._failed
 
     def _outlook(self, month_counts: MonthCounts, window: SubmissionWindow, at: datetime) -> dict[str, object]:
-        waiting = self.ledger.waiting(month_counts.month)
+        waiting = self.ledger.attempts.waiting(month_counts.month)
         outlook = forecast(
             window,
             at=at,
@@ -99,7 +98,7 @@ class Heartbeat:
         return {"forecast_unix": int(outlook.done_at.timestamp()), "forecast_in_time": outlook.in_time}
 
     def _last_completed(self) -> dict[str, object]:
-        found = self.ledger.last_completed()
+        found = self.ledger.status.last_completed()
         if found is None:
             return {}
         month, at = found
@@ -126,7 +125,7 @@ class Heartbeat:
         worker_health = self.worker_health
         crashed = "; ".join(f"{job}: {why}" for job, why in list(worker_health.crashed.items()))
         return HealthSnapshot(
-            instance=self.instance,
+            instance=self.ledger.instance,
             beat_at=self.clock.monotonic(),
             stale_after_s=2 * self.every_s + 30,
             moved_at=worker_health.moved_at,

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from report_service.domain.inventory import Inventory
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Clock, Events, Lease, Ledger, Renderer, ReportSource
+    from report_service.ports import (
+        Clock,
+        Events,
+        Lease,
+        PlanStore,
+        Renderer,
+        ReportSource,
+        StatusQueries,
+        WaiverStore,
+    )
 
 CHUNK = 500
 """How many rows are written in one transaction."""
@@ -72,7 +81,9 @@ class Plan:
 class Planner:
     """Plans months of one ledger."""
 
-    ledger: Ledger
+    plans: PlanStore
+    waivers: WaiverStore
+    status: StatusQueries
     source: ReportSource
     renderer: Renderer
     clock: Clock
@@ -88,15 +99,15 @@ class Planner:
         """
         plan, inventory = self._begin(month)
         for kind in Kind:
-            known = self.ledger.known_deliveries(month, kind)
+            known = self.plans.known_deliveries(month, kind)
             for changes in self._changes(plan, kind, inventory, known, closed=closed):
                 if changes:
-                    self.ledger.save_plan(month, kind, changes, at=self.clock.now(), lease=hold())
+                    self.plans.save_plan(month, kind, changes, at=self.clock.now(), lease=hold())
                     self._announce(month, kind, changes)
             due = set(inventory.subjects(kind))
             undue = [subject for subject, row in known.items() if row.due and subject not in due]
             if undue and not closed:  # a closed month keeps the proof of what it owed
-                self.ledger.withdraw(month, kind, undue, lease=hold())
+                self.plans.withdraw(month, kind, undue, lease=hold())
         self._alarm(plan)
         return plan
 
@@ -104,7 +115,7 @@ class Planner:
         """Return what `plan` would come to, writing nothing."""
         plan, inventory = self._begin(month)
         for kind in Kind:
-            known = self.ledger.known_deliveries(month, kind)
+            known = self.plans.known_deliveries(month, kind)
             for _changes in self._changes(plan, kind, inventory, known, closed=closed):
                 pass
         return plan
@@ -117,8 +128,8 @@ class Planner:
             )
         plan = Plan(
             month=month,
-            previous_expected=self.ledger.month_counts(month.shift(-1)).expected,
-            waived=frozenset(self.ledger.waivers(month)),
+            previous_expected=self.status.month_counts(month.shift(-1)).expected,
+            waived=frozenset(self.waivers.of(month)),
         )
         inventory = self.source.inventory(month)
         for fault in inventory.faults:
@@ -148,7 +159,7 @@ class Planner:
                 chunk = []
         yield chunk
         if several:
-            known = self.ledger.known_deliveries(plan.month, kind)
+            known = self.plans.known_deliveries(plan.month, kind)
             yield [change for subject in sorted(several) for change in decided(subject, SEVERAL_ROWS)]
         plan.note_standing(kind, standing)
 

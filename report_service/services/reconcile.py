@@ -69,7 +69,6 @@ class Reconciler:
     means: Means
     events: Events
     session: Session
-    instance: str  # names this process, in the lease and in the ledger
     window_guard_s: float
 
     def reconcile(
@@ -102,7 +101,7 @@ class Reconciler:
                 month=str(month),
                 trigger=trigger,
                 endpoint=self.ledger.endpoint,
-                instance=self.instance,
+                instance=self.ledger.instance,
             )
             self._under_lease(lease_keeper, run, result, events, patience_s=patience_s, send=send)
         except LeaseHeld:  # another process runs; this one did not begin
@@ -120,10 +119,10 @@ class Reconciler:
         clock = self.means.clock
         began, waiting = clock.monotonic(), False
         while True:
-            taken = self.ledger.acquire(self.instance, at=clock.monotonic())
+            taken = self.ledger.leases.acquire(self.ledger.instance, at=clock.monotonic())
             if not isinstance(taken, str):
-                events.emit("lease.acquired", holder=self.instance)
-                return LeaseKeeper(ledger=self.ledger, clock=clock, lease=taken)
+                events.emit("lease.acquired", holder=self.ledger.instance)
+                return LeaseKeeper(leases=self.ledger.leases, clock=clock, lease=taken)
             if not waiting:
                 events.emit("lease.waiting", holder=taken)
                 waiting = True
@@ -149,9 +148,9 @@ class Reconciler:
     ) -> None:
         clock, window = self.means.clock, result.window
         try:
-            before = self.ledger.last_run(run.month)
-            self.ledger.begin_run(run, instance=self.instance)
-            self.ledger.recover_in_flight(
+            before = self.ledger.runs.last(run.month)
+            self.ledger.runs.begin(run, instance=self.ledger.instance)
+            self.ledger.attempts.recover_in_flight(
                 at=clock.now(), timeout_s=self.means.timeout_s, lease=lease_keeper.keep()
             )
             closed = window.has_closed(clock.now())
@@ -162,7 +161,9 @@ class Reconciler:
                     window_opens_unix=int(window.first_send.timestamp()),
                     window_closes_unix=int(window.last_send.timestamp()),
                 )
-            first = closed and (not _closed_by(before, window) or not self.ledger.month_counts(run.month).expected)
+            first = closed and (
+                not _closed_by(before, window) or not self.ledger.status.month_counts(run.month).expected
+            )
             try:
                 result.plan = self.planner(events).plan(run.month, hold=lease_keeper.keep, closed=closed)
             except SourceUnavailable as exc:  # what was planned before goes out all the same
@@ -180,7 +181,7 @@ class Reconciler:
         self, lease_keeper: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
     ) -> None:
         clock, rate_limiter = self.means.clock, self.means.new_rate_limiter()
-        rate_limiter.restore(self.ledger.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
+        rate_limiter.restore(self.ledger.attempts.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
         result.delivered = RunStats(skew_s=self.session.skew_s)
         outcomes = OutcomeHandler(
             means=self.means,
@@ -192,7 +193,7 @@ class Reconciler:
             settled_at=clock.monotonic(),
         )
         Deliverer(
-            ledger=self.ledger,
+            attempts=self.ledger.attempts,
             means=self.means,
             events=events,
             window=result.window,
@@ -205,7 +206,9 @@ class Reconciler:
 
     def _close(self, run: RunRecord, events: Events, lease_keeper: LeaseKeeper, *, first: bool) -> None:
         """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended."""
-        for report in self.ledger.close_month(run.month, at=self.means.clock.now(), lease=lease_keeper.keep()):
+        for report in self.ledger.attempts.close_month(
+            run.month, at=self.means.clock.now(), lease=lease_keeper.keep()
+        ):
             events.emit(
                 "report.missed",
                 key=str(report.key),
@@ -213,7 +216,7 @@ class Reconciler:
                 month=str(run.month),
                 state=report.state.value,
             )
-        month_counts = self.ledger.month_counts(run.month)
+        month_counts = self.ledger.status.month_counts(run.month)
         if not first or not month_counts.expected:
             return
         counts = {
@@ -229,7 +232,7 @@ class Reconciler:
 
     def _let_go(self, lease_keeper: LeaseKeeper, events: Events) -> None:
         try:
-            self.ledger.release(lease_keeper.lease)
+            self.ledger.leases.release(lease_keeper.lease)
         except StoreUnavailable as exc:  # it ends by itself; what went wrong before this matters more
             events.emit("store.lost", detail=exc.message)
 
@@ -244,13 +247,13 @@ class Reconciler:
             "duration_s": round(self.means.clock.monotonic() - result.started, 3),
         }
         try:
-            result.month_counts = self.ledger.month_counts(run.month)
+            result.month_counts = self.ledger.status.month_counts(run.month)
             result.outlook = self._outlook(result, result.month_counts)
             fields |= counts_of(result.month_counts) | self._figures(result)
             run = replace(
                 run, ended_at=self.means.clock.now(), result=outcome, detail=str(result.error or crash or "")
             )
-            self.ledger.end_run(run, summary=fields)
+            self.ledger.runs.end(run, summary=fields)
         except StoreUnavailable as exc:
             result.error = result.error or exc
         except BaseException as exc:
@@ -279,7 +282,7 @@ class Reconciler:
         """Write the run's canonical line, and what goes with it."""
         error, month = crash or result.error, str(result.month)
         if isinstance(error, LeaseLost):
-            events.emit("lease.lost", holder=self.instance, detail=error.message)
+            events.emit("lease.lost", holder=self.ledger.instance, detail=error.message)
         if error is None:
             events.emit("run.completed", **fields)
         else:
@@ -305,7 +308,7 @@ class Reconciler:
             pace = min(pace, 60 * self.means.executor.capacity * did.requests / did.busy_s)
         if did is not None and did.failed:
             failure_rate = did.failed / (did.failed + did.settled)
-        waiting = self.ledger.waiting(result.month)
+        waiting = self.ledger.attempts.waiting(result.month)
         return forecast(
             result.window,
             at=clock.now(),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from report_service.domain.months import ReportMonth
     from report_service.domain.timetable import Timetable
-    from report_service.ports import Clock, Events, Ledger, RunRecord
+    from report_service.ports import Clock, Events, RunLog, RunRecord, StatusQueries
     from report_service.services.health import WorkerHealth
     from report_service.services.reconcile import Reconciler, RunResult
 
@@ -128,7 +128,8 @@ class ReconcileLoop:
     """Looks what is due, and does it."""
 
     reconciler: Reconciler
-    ledger: Ledger
+    status: StatusQueries
+    runs: RunLog
     timetable: Timetable
     clock: Clock
     events: Events
@@ -184,7 +185,7 @@ class ReconcileLoop:
 
     def last_run(self, month: ReportMonth) -> LastRun | None:
         """Return the newest run of a month; raise StoreUnavailable."""
-        own, recorded, now = self.own(month), self.ledger.last_run(month), self.clock.now()
+        own, recorded, now = self.own(month), self.runs.last(month), self.clock.now()
         if recorded is None or recorded.started_at > now + FUTURE:
             return own
         age = now - recorded.started_at
@@ -213,7 +214,7 @@ class ReconcileLoop:
         """Yield the months that may want something: the newest, and those whose closing is not recorded."""
         newest = self.timetable.newest(self.clock.now())
         if self._earliest is None:
-            known = self.ledger.months()
+            known = self.status.months()
             self._earliest = known[0] if known else newest
         first = max(self._earliest, newest.shift(-LOOK_BACK), self.first_month or self._earliest)
         self._closed = {month for month in self._closed if month < newest}  # the clock may have been set back
@@ -256,7 +257,7 @@ class ReconcileLoop:
         if last_run is None or last_run.end is not RunEnd.COMPLETED or last_run.run_id is None:
             return False
         if self._tallied[0] != last_run.run_id:
-            self._tallied = (last_run.run_id, self.ledger.month_counts(month).complete)
+            self._tallied = (last_run.run_id, self.status.month_counts(month).complete)
         return self._tallied[1]
 
     def _do(self, task: ReconcileTask) -> None:

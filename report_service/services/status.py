@@ -98,8 +98,8 @@ def status_of(
     ledger: Ledger, month: ReportMonth, *, at: datetime, guard_s: float, requests_per_minute: float
 ) -> MonthStatus:
     """Return how a month stands; the forecast takes the configured pace."""
-    window, month_counts = SubmissionWindow.of(month, guard_s=guard_s), ledger.month_counts(month)
-    waiting = ledger.waiting(month)
+    window, month_counts = SubmissionWindow.of(month, guard_s=guard_s), ledger.status.month_counts(month)
+    waiting = ledger.attempts.waiting(month)
     outlook = forecast(
         window,
         at=at,
@@ -114,9 +114,9 @@ def status_of(
         window=window,
         at=at,
         month_counts=month_counts,
-        outstanding=ledger.outstanding(month),
+        outstanding=ledger.status.outstanding(month),
         outlook=outlook,
-        last_run=ledger.last_run(month),
+        last_run=ledger.runs.last(month),
     )
 
 

@@ -13,7 +13,7 @@ from report_service.ports import Waiver
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from report_service.ports import Clock, Ledger
+    from report_service.ports import Clock, PlanStore, WaiverStore
 
 NEXT = "it counts from the next run on"
 
@@ -22,7 +22,8 @@ NEXT = "it counts from the next run on"
 class Waiving:
     """Waivers of one ledger. They are facts about the operator's data, so they hold for every endpoint."""
 
-    ledger: Ledger
+    plans: PlanStore
+    waivers: WaiverStore
     clock: Clock
 
     def declare(self, keys: Sequence[str], *, reason: str, declared_by: str) -> list[str]:
@@ -37,7 +38,7 @@ class Waiving:
         for key in parsed:
             self._check(key)
         for key in parsed:
-            self.ledger.waive(
+            self.waivers.declare(
                 Waiver(key=key, reason=reason.strip(), declared_by=declared_by, declared_at=self.clock.now())
             )
         return [f"{key}: waived by {declared_by}; {NEXT}" for key in parsed]
@@ -46,14 +47,14 @@ class Waiving:
         """Take waivers back; return a line on each. Raise UnknownDelivery for a key that is not waived."""
         parsed = [DeliveryKey.parse(key) for key in keys]
         for key in parsed:
-            if key not in self.ledger.waivers(key.month):
+            if key not in self.waivers.of(key.month):
                 raise UnknownDelivery(f"{key} is not waived", hint="`report-service status` shows what is.")
         for key in parsed:
-            self.ledger.unwaive(key)
+            self.waivers.withdraw(key)
         return [f"{key}: not waived any more; {NEXT}" for key in parsed]
 
     def _check(self, key: DeliveryKey) -> None:
-        known = self.ledger.known_deliveries(key.month, key.kind).get(key.subject)
+        known = self.plans.known_deliveries(key.month, key.kind).get(key.subject)
         if known is None or not known.due:
             raise UnknownDelivery(
                 f"{key} is not due, as far as the ledger knows",

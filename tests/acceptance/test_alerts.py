@@ -284,7 +284,7 @@ def _(story: Story) -> None:
     for _ in range(8):
         for teller in tellers:
             ledger = teller.daemon.service.ledger
-            ledger.acquire(ledger.instance, at=story.world.monotonic())
+            ledger.leases.acquire(ledger.instance, at=story.world.monotonic())
         story.beat(working=False)
         story.world.turn(50)
     story.expect("TwoHolders")

@@ -148,7 +148,7 @@ def two_replicas(story: Story) -> None:
     """Let one deliver while the other stands by, and then lose its lease in the middle of a run."""
     one, two = story.start(log="one.log"), story.start(log="two.log")
     ledger = one.daemon.service.ledger
-    ledger.acquire(ledger.instance, at=story.world.monotonic())
+    ledger.leases.acquire(ledger.instance, at=story.world.monotonic())
     story.beat(two)
     story.faults("503")
 

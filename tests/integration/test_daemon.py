@@ -299,9 +299,9 @@ def test_a_row_that_comes_late_goes_out_with_the_next_sweep_and_a_complete_month
 def leave_a_run_of_another(daemon: SimulatedDaemon, holder: str) -> None:
     """Leave the ledger as a process does that delivers at this moment, or died doing so."""
     ledger, world = daemon.daemon.service.ledger, daemon.world
-    ledger.acquire(holder, at=world.monotonic())
+    ledger.leases.acquire(holder, at=world.monotonic())
     record = RunRecord(run_id="of another", month=MONTH, started_by="daemon", started_at=world.now())
-    ledger.begin_run(record, instance=holder)
+    ledger.runs.begin(record, instance=holder)
 
 
 def test_while_another_process_delivers_it_stands_by_and_takes_over_within_90_s_of_its_death(

@@ -57,7 +57,7 @@ def desk(store: Store) -> Desk:
 
 def test_what_was_planned_is_known(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(9), "c": GONE})
-    known = desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING)
+    known = desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
     assert {subject: one.state for subject, one in known.items()} == {
         "a": State.PENDING,
         "b": State.INVALID,
@@ -104,7 +104,7 @@ def test_what_cannot_be_sent_any_more_waits_for_no_try(desk: Desk, found: Source
     assert desk.row("a").next_attempt_at == later(300)
     desk.plan({"a": found})
     assert desk.row("a").next_attempt_at is None
-    assert desk.ledger.waiting(MONTH) is None
+    assert desk.ledger.attempts.waiting(MONTH) is None
 
 
 def test_a_plan_leaves_the_next_try_of_an_unknown_end_as_it_is(desk: Desk) -> None:
@@ -139,9 +139,9 @@ def test_the_database_itself_refuses_a_second_row_for_a_report(desk: Desk) -> No
 
 def test_kinds_and_months_are_kept_apart(desk: Desk) -> None:
     desk.plan({"a": row(2)})
-    assert desk.ledger.known_deliveries(MONTH, Kind.AD_HOC_TARIFF) == {}
-    assert desk.ledger.known_deliveries(MONTH.shift(1), Kind.HUB_RATING) == {}
-    assert desk.ledger.due(MONTH.shift(1), at=NOW, limit=10) == []
+    assert desk.ledger.plans.known_deliveries(MONTH, Kind.AD_HOC_TARIFF) == {}
+    assert desk.ledger.plans.known_deliveries(MONTH.shift(1), Kind.HUB_RATING) == {}
+    assert desk.ledger.attempts.due(MONTH.shift(1), at=NOW, limit=10) == []
 
 
 # --- what is no longer due
@@ -151,34 +151,34 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
     desk.plan({"never sent": row(2), "no row": GONE, "accepted": row(3), "doubtful": row(4), "due": row(5)})
     desk.deliver({"accepted": YES, "doubtful": TIME_OUT})
     gone = ["never sent", "no row", "accepted", "doubtful", "unheard of"]
-    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, gone, lease=desk.lease)
-    known = desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING)
+    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, gone, lease=desk.lease)
+    known = desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
     assert {subject: one.due for subject, one in known.items()} == {
         "accepted": False,
         "doubtful": False,
         "due": True,
     }
-    assert desk.ledger.month_counts(MONTH).expected == 1
+    assert desk.ledger.status.month_counts(MONTH).expected == 1
     assert desk.subjects(at=later(9999)) == ["due"]
-    assert desk.ledger.waiting(MONTH) is None
-    assert [one.key.subject for one in desk.ledger.outstanding(MONTH)] == ["due"]
+    assert desk.ledger.attempts.waiting(MONTH) is None
+    assert [one.key.subject for one in desk.ledger.status.outstanding(MONTH)] == ["due"]
 
 
 def test_what_is_due_again_is_as_it_was(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     desk.deliver({"a": YES})
-    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["a", "b"], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["a", "b"], lease=desk.lease)
     desk.plan({"a": row(2), "b": row(2)})
     assert desk.states() == {"a": State.ACCEPTED, "b": State.PENDING}
-    assert desk.ledger.month_counts(MONTH).expected == 2
+    assert desk.ledger.status.month_counts(MONTH).expected == 2
 
 
 def test_a_thousand_reports_can_go_at_once(desk: Desk) -> None:
     subjects = [f"{number:04}" for number in range(1100)]
     desk.plan(dict.fromkeys(subjects, row(2)))
-    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, subjects[1:], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, subjects[1:], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
-    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, [], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, [], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
 
 
@@ -196,34 +196,34 @@ def waiver(subject: str = "a", month: ReportMonth = MONTH, reason: str = "never 
 
 
 def test_a_waiver_is_kept_with_who_when_and_why(desk: Desk) -> None:
-    desk.ledger.waive(waiver())
-    assert desk.ledger.waivers(MONTH) == {waiver().key: waiver()}
-    assert desk.ledger.waivers(MONTH.shift(1)) == {}
+    desk.ledger.waivers.declare(waiver())
+    assert desk.ledger.waivers.of(MONTH) == {waiver().key: waiver()}
+    assert desk.ledger.waivers.of(MONTH.shift(1)) == {}
 
 
 def test_a_newer_waiver_replaces_the_one_before(desk: Desk) -> None:
-    desk.ledger.waive(waiver())
-    desk.ledger.waive(waiver(reason="closed for repair"))
-    [kept] = desk.ledger.waivers(MONTH).values()
+    desk.ledger.waivers.declare(waiver())
+    desk.ledger.waivers.declare(waiver(reason="closed for repair"))
+    [kept] = desk.ledger.waivers.of(MONTH).values()
     assert kept.reason == "closed for repair"
 
 
 def test_a_waiver_that_is_taken_back_is_gone(desk: Desk) -> None:
-    desk.ledger.waive(waiver("a"))
-    desk.ledger.waive(waiver("b"))
-    assert desk.ledger.unwaive(waiver("a").key)
-    assert not desk.ledger.unwaive(waiver("a").key)
-    assert list(desk.ledger.waivers(MONTH)) == [waiver("b").key]
+    desk.ledger.waivers.declare(waiver("a"))
+    desk.ledger.waivers.declare(waiver("b"))
+    assert desk.ledger.waivers.withdraw(waiver("a").key)
+    assert not desk.ledger.waivers.withdraw(waiver("a").key)
+    assert list(desk.ledger.waivers.of(MONTH)) == [waiver("b").key]
 
 
 def test_a_waiver_counts_from_the_next_plan_on_and_so_does_its_end(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
-    desk.ledger.waive(waiver("a"))
+    desk.ledger.waivers.declare(waiver("a"))
     assert desk.states()["a"] is State.PENDING
     desk.plan({"a": row(2), "b": row(2)})
     assert desk.states() == {"a": State.WAIVED, "b": State.PENDING}
     assert desk.subjects() == ["b"]
-    desk.ledger.unwaive(waiver("a").key)
+    desk.ledger.waivers.withdraw(waiver("a").key)
     desk.plan({"a": row(2), "b": row(2)})
     assert desk.subjects() == ["a", "b"]
 
@@ -290,19 +290,19 @@ def test_a_row_that_changed_while_its_bytes_have_an_unknown_end_drifts_once_they
     assert delivery.outdated is outdated
     desk.deliver({"a": CONFLICT}, at=later(60))
     assert desk.row("a").drift is outdated
-    assert desk.ledger.month_counts(MONTH).drifted == outdated
+    assert desk.ledger.status.month_counts(MONTH).drifted == outdated
     desk.plan({"a": found})
     assert desk.row("a").drift is outdated
 
 
 def test_waiting_says_when_the_first_and_the_last_are_due(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
-    assert desk.ledger.waiting(MONTH) is None
+    assert desk.ledger.attempts.waiting(MONTH) is None
     desk.deliver({"a": UNKNOWN_HUB, "b": TIME_OUT})
-    assert desk.ledger.waiting(MONTH) == (later(2), later(300))
+    assert desk.ledger.attempts.waiting(MONTH) == (later(2), later(300))
     desk.deliver({"b": YES}, at=later(2))
-    assert desk.ledger.waiting(MONTH) == (later(300), later(300))
-    assert desk.ledger.waiting(MONTH.shift(-1)) is None
+    assert desk.ledger.attempts.waiting(MONTH) == (later(300), later(300))
+    assert desk.ledger.attempts.waiting(MONTH.shift(-1)) is None
 
 
 # --- from the answer to the row
@@ -411,21 +411,21 @@ def test_outcomes_and_intents_go_in_one_step(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     first, second = desk.due()
     [start] = desk.send([first])
-    desk.ledger.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
+    desk.ledger.attempts.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
     assert desk.states() == {"a": State.ACCEPTED, "b": State.IN_FLIGHT}
 
 
 def test_a_token_request_is_an_attempt_without_a_report(desk: Desk) -> None:
     start = desk.start(None)
-    desk.ledger.record([], [start], lease=desk.lease)
-    desk.ledger.record([desk.ended(start, None, YES, at=later(1))], [], lease=desk.lease)
+    desk.ledger.attempts.record([], [start], lease=desk.lease)
+    desk.ledger.attempts.record([desk.ended(start, None, YES, at=later(1))], [], lease=desk.lease)
     [attempt] = desk.attempts()
     assert (attempt.delivery_id, attempt.payload_sha256, attempt.path) == (None, None, "/token")
     assert (attempt.outcome, attempt.ended_at) == ("accepted", later(1))
 
 
 def test_nothing_to_record_is_no_error(desk: Desk) -> None:
-    desk.ledger.record([], [], lease=desk.lease)
+    desk.ledger.attempts.record([], [], lease=desk.lease)
     assert desk.attempts() == []
 
 
@@ -437,7 +437,7 @@ def test_an_intent_that_fails_takes_the_outcomes_beside_it_back(desk: Desk) -> N
         desk.start(second), request=replace(desk.start(second).request, request_id=start.request.request_id)
     )
     with pytest.raises(StoreUnavailable):
-        desk.ledger.record([desk.ended(start, first, YES)], [twin], lease=desk.lease)
+        desk.ledger.attempts.record([desk.ended(start, first, YES)], [twin], lease=desk.lease)
     assert desk.states() == {"a": State.IN_FLIGHT, "b": State.PENDING}
     assert [attempt.outcome for attempt in desk.attempts()] == [None]
 
@@ -446,7 +446,9 @@ def test_a_report_is_not_sent_twice_whoever_asks(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     first, second = desk.due()
     with pytest.raises(IllegalTransition):
-        desk.ledger.record([], [desk.start(first), desk.start(second), desk.start(first)], lease=desk.lease)
+        desk.ledger.attempts.record(
+            [], [desk.start(first), desk.start(second), desk.start(first)], lease=desk.lease
+        )
     assert desk.states() == {"a": State.PENDING, "b": State.PENDING}
     desk.send([first])
     with pytest.raises(IllegalTransition):
@@ -471,9 +473,9 @@ def test_recording_an_outcome_again_changes_nothing(desk: Desk) -> None:
     [delivery] = desk.due()
     [start] = desk.send([delivery])
     ended = desk.ended(start, delivery, YES)
-    desk.ledger.record([ended], [], lease=desk.lease)
+    desk.ledger.attempts.record([ended], [], lease=desk.lease)
     before = desk.row("a"), desk.attempts()
-    desk.ledger.record([ended], [], lease=desk.lease)
+    desk.ledger.attempts.record([ended], [], lease=desk.lease)
     assert (desk.row("a"), desk.attempts()) == before
 
 
@@ -484,22 +486,22 @@ def test_a_late_writer_leaves_the_ends_of_its_attempts_and_no_more(store: Store,
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
     first, second, third = desk.due()
     [start] = desk.send([first])
-    desk.ledger.release(desk.lease)
+    desk.ledger.leases.release(desk.lease)
     successor = Desk(store, at=later(60))
     before = [desk.row(subject) for subject in "abc"]
     with pytest.raises(LeaseLost):
-        desk.ledger.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
+        desk.ledger.attempts.record([desk.ended(start, first, YES)], [desk.start(second)], lease=desk.lease)
     assert [desk.row(subject) for subject in "abc"] == before
     [attempt] = desk.attempts()
     assert (attempt.outcome, attempt.http_status) == ("accepted", 200)
     with pytest.raises(LeaseLost):
         desk.plan({"b": row(3)})
     with pytest.raises(LeaseLost):
-        desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["c"], lease=desk.lease)
+        desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["c"], lease=desk.lease)
     with pytest.raises(LeaseLost):
-        desk.ledger.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
+        desk.ledger.attempts.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
     with pytest.raises(LeaseLost):
-        desk.ledger.close_month(MONTH, at=NOW, lease=desk.lease)
+        desk.ledger.attempts.close_month(MONTH, at=NOW, lease=desk.lease)
     assert [desk.row(subject) for subject in "abc"] == before
     successor.send([third])
     assert desk.states()["c"] is State.IN_FLIGHT
@@ -514,24 +516,28 @@ def test_what_was_left_in_flight_has_an_unknown_end(store: Store, desk: Desk) ->
     desk.deliver({"b": ApiResponse(http_status=404)})
     assert refused.key.subject == "b"
     desk.send([in_flight], at=later(10))
-    desk.ledger.release(desk.lease)
+    desk.ledger.leases.release(desk.lease)
     successor = Desk(store, at=later(12))
     before = [desk.row(subject) for subject in "bc"]
-    assert successor.ledger.recover_in_flight(at=later(12), timeout_s=TIMEOUT_S, lease=successor.lease) == 1
+    assert (
+        successor.ledger.attempts.recover_in_flight(at=later(12), timeout_s=TIMEOUT_S, lease=successor.lease) == 1
+    )
     left = desk.row("a")
     assert (left.state, left.in_doubt, left.attempts) == ("retrying", True, 1)
     assert (left.last_outcome, left.http_status) == ("no_answer", None)
     assert "ended before the answer was recorded" in left.detail
     assert left.next_attempt_at == later(35)
     assert [desk.row(subject) for subject in "bc"] == before
-    assert successor.ledger.recover_in_flight(at=later(13), timeout_s=TIMEOUT_S, lease=successor.lease) == 0
+    assert (
+        successor.ledger.attempts.recover_in_flight(at=later(13), timeout_s=TIMEOUT_S, lease=successor.lease) == 0
+    )
 
 
 @pytest.mark.parametrize(("seconds", "due"), [(34.9, False), (35, True), (35.1, True)])
 def test_it_is_sent_again_a_time_out_after_it_went_out(desk: Desk, seconds: float, *, due: bool) -> None:
     desk.plan({"a": row(2)})
     desk.send(desk.due(), at=later(10))
-    desk.ledger.recover_in_flight(at=later(11), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.attempts.recover_in_flight(at=later(11), timeout_s=TIMEOUT_S, lease=desk.lease)
     assert (desk.subjects(at=later(seconds)) == ["a"]) is due
 
 
@@ -539,7 +545,7 @@ def test_it_goes_by_the_last_of_its_attempts(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     desk.deliver({"a": ApiResponse(http_status=503)})
     desk.send(desk.due(at=later(100)), at=later(100))
-    desk.ledger.recover_in_flight(at=later(101), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.attempts.recover_in_flight(at=later(101), timeout_s=TIMEOUT_S, lease=desk.lease)
     found = desk.row("a")
     assert (found.next_attempt_at, found.attempts) == (later(125), 2)
     assert (found.last_outcome, found.http_status) == ("no_answer", None)
@@ -548,7 +554,7 @@ def test_it_goes_by_the_last_of_its_attempts(desk: Desk) -> None:
 def test_a_clock_that_ran_ahead_does_not_put_it_off(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     desk.send(desk.due(), at=later(86_400))
-    desk.ledger.recover_in_flight(at=later(5), timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.attempts.recover_in_flight(at=later(5), timeout_s=TIMEOUT_S, lease=desk.lease)
     assert desk.row("a").next_attempt_at == later(30)
 
 
@@ -566,7 +572,7 @@ def test_the_same_bytes_settle_it(
     desk.plan({"a": row(2)})
     [before] = desk.due()
     desk.send([before])
-    desk.ledger.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
+    desk.ledger.attempts.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
     desk.plan({"a": row(5)})
     [again] = desk.due(at=later(60))
     assert again.body == before.body
@@ -580,11 +586,11 @@ def test_an_attempt_whose_answer_came_too_late_still_ends(store: Store, desk: De
     desk.plan({"a": row(2)})
     [delivery] = desk.due()
     [start] = desk.send([delivery])
-    desk.ledger.release(desk.lease)
+    desk.ledger.leases.release(desk.lease)
     successor = Desk(store, at=later(60))
-    successor.ledger.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=successor.lease)
+    successor.ledger.attempts.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=successor.lease)
     with pytest.raises(LeaseLost):
-        desk.ledger.record([desk.ended(start, delivery, YES)], [], lease=desk.lease)
+        desk.ledger.attempts.record([desk.ended(start, delivery, YES)], [], lease=desk.lease)
     assert desk.states() == {"a": State.RETRYING}
     successor.deliver({"a": CONFLICT}, at=later(90))
     assert desk.row("a").evidence == "inferred"
@@ -597,14 +603,14 @@ def test_what_was_sent_in_the_last_minute_counts_by_its_age(desk: Desk) -> None:
     desk.plan({"answered": row(2), "under way": row(2), "throttled": row(2)})
     answered, throttled, under_way = desk.due()
     [one] = desk.send([answered], at=later(-50))
-    desk.ledger.record([desk.ended(one, answered, YES, at=later(-49))], [], lease=desk.lease)
+    desk.ledger.attempts.record([desk.ended(one, answered, YES, at=later(-49))], [], lease=desk.lease)
     [two] = desk.send([throttled], at=later(-30))
-    desk.ledger.record(
+    desk.ledger.attempts.record(
         [desk.ended(two, throttled, ApiResponse(http_status=429), at=later(-28))], [], lease=desk.lease
     )
     desk.send([under_way], at=later(-10))
-    desk.ledger.record([], [desk.start(None, at=later(-5))], lease=desk.lease)
-    assert desk.ledger.sent_since(60, at=NOW) == [
+    desk.ledger.attempts.record([], [desk.start(None, at=later(-5))], lease=desk.lease)
+    assert desk.ledger.attempts.sent_since(60, at=NOW) == [
         RecentRequest(started_ago_s=50, ended_ago_s=49),
         RecentRequest(started_ago_s=30, ended_ago_s=28, throttled=True),
         RecentRequest(started_ago_s=10, ended_ago_s=None),
@@ -614,8 +620,8 @@ def test_what_was_sent_in_the_last_minute_counts_by_its_age(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("seconds", "counts"), [(59.999, True), (60, False), (60.001, False)])
 def test_a_request_counts_for_as_long_as_was_asked(desk: Desk, seconds: float, *, counts: bool) -> None:
-    desk.ledger.record([], [desk.start(None, at=later(-seconds))], lease=desk.lease)
-    assert bool(desk.ledger.sent_since(60, at=NOW)) is counts
+    desk.ledger.attempts.record([], [desk.start(None, at=later(-seconds))], lease=desk.lease)
+    assert bool(desk.ledger.attempts.sent_since(60, at=NOW)) is counts
 
 
 @pytest.mark.parametrize(("seconds", "counts"), [(1, True), (60, True), (60.001, False), (86_400, False)])
@@ -623,18 +629,18 @@ def test_a_request_of_a_clock_that_is_ahead_counts_as_new_and_one_of_a_wrong_clo
     desk: Desk, seconds: float, *, counts: bool
 ) -> None:
     start = desk.start(None, at=later(seconds))
-    desk.ledger.record([], [start], lease=desk.lease)
-    desk.ledger.record([desk.ended(start, None, YES, at=later(seconds + 1))], [], lease=desk.lease)
+    desk.ledger.attempts.record([], [start], lease=desk.lease)
+    desk.ledger.attempts.record([desk.ended(start, None, YES, at=later(seconds + 1))], [], lease=desk.lease)
     expected = [RecentRequest(started_ago_s=0, ended_ago_s=0)] if counts else []
-    assert desk.ledger.sent_since(60, at=NOW) == expected
+    assert desk.ledger.attempts.sent_since(60, at=NOW) == expected
 
 
 def test_a_request_that_ended_within_the_time_counts_though_it_began_before(desk: Desk) -> None:
     start = desk.start(None, at=later(-70))
-    desk.ledger.record([], [start], lease=desk.lease)
-    assert desk.ledger.sent_since(60, at=NOW) == []
-    desk.ledger.record([desk.ended(start, None, YES, at=later(-59))], [], lease=desk.lease)
-    assert desk.ledger.sent_since(60, at=NOW) == [RecentRequest(started_ago_s=70, ended_ago_s=59)]
+    desk.ledger.attempts.record([], [start], lease=desk.lease)
+    assert desk.ledger.attempts.sent_since(60, at=NOW) == []
+    desk.ledger.attempts.record([desk.ended(start, None, YES, at=later(-59))], [], lease=desk.lease)
+    assert desk.ledger.attempts.sent_since(60, at=NOW) == [RecentRequest(started_ago_s=70, ended_ago_s=59)]
 
 
 # --- the end of a month
@@ -646,7 +652,7 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
         force(desk, state.value, state=state.value, next_attempt_at=NOW)
     desk.plan({"doubtful": row(2)})
     desk.deliver({"doubtful": TIME_OUT})
-    closed = desk.ledger.close_month(MONTH, at=later(60), lease=desk.lease)
+    closed = desk.ledger.attempts.close_month(MONTH, at=later(60), lease=desk.lease)
     unresolved = {"doubtful", "in_flight"}
     names = sorted({state.value for state in OPEN} | unresolved)
     assert closed == [
@@ -667,16 +673,16 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
     for state in DONE:
         assert desk.row(state.value).state == state
         assert desk.row(state.value).updated_at == NOW
-    assert desk.ledger.close_month(MONTH, at=later(61), lease=desk.lease) == []
+    assert desk.ledger.attempts.close_month(MONTH, at=later(61), lease=desk.lease) == []
 
 
 def test_closing_leaves_other_months_and_what_is_not_due_alone(desk: Desk) -> None:
     desk.plan({"a": row(2), "undue": row(2)})
     desk.deliver({"undue": ApiResponse(http_status=404)})
-    desk.ledger.withdraw(MONTH, Kind.HUB_RATING, ["undue"], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["undue"], lease=desk.lease)
     following = Desk(desk.store, month=MONTH.shift(1), name=desk.name)
     following.plan({"a": row(2)})
-    [closed] = following.ledger.close_month(MONTH, at=NOW, lease=following.lease)
+    [closed] = following.ledger.attempts.close_month(MONTH, at=NOW, lease=following.lease)
     assert closed.key == DeliveryKey(MONTH, Kind.HUB_RATING, "a")
     assert following.states() == {"a": State.PENDING}
     assert desk.states() == {"a": State.MISSED, "undue": State.RETRYING}
@@ -685,7 +691,7 @@ def test_closing_leaves_other_months_and_what_is_not_due_alone(desk: Desk) -> No
 def test_a_window_that_had_not_closed_after_all_is_taken_up_where_it_was(desk: Desk) -> None:
     desk.plan({"pending": row(2), "doubtful": row(2), "no row": GONE})
     desk.deliver({"doubtful": TIME_OUT})
-    desk.ledger.close_month(MONTH, at=NOW, lease=desk.lease)
+    desk.ledger.attempts.close_month(MONTH, at=NOW, lease=desk.lease)
     assert set(desk.states().values()) == {State.MISSED, State.UNRESOLVED}
     desk.plan({"pending": row(2), "doubtful": row(3), "no row": GONE})
     assert desk.states() == {
@@ -702,8 +708,8 @@ def test_what_a_closed_window_left_undelivered_comes_with_what_would_have_been_s
     desk.plan({**rows, "accepted": row(2)})
     desk.deliver({"accepted": YES, "doubtful": TIME_OUT})
     desk.plan({**rows, "mended": row(9), "doubtful": row(5)})
-    assert desk.ledger.undelivered(MONTH) == []
-    desk.ledger.close_month(MONTH, at=NOW, lease=desk.lease)
+    assert desk.ledger.status.undelivered(MONTH) == []
+    desk.ledger.attempts.close_month(MONTH, at=NOW, lease=desk.lease)
 
     def left(name: str, state: State, rating: int | None, reason: str = "") -> Undelivered:
         found = row(rating).payload if rating else None
@@ -716,7 +722,7 @@ def test_what_a_closed_window_left_undelivered_comes_with_what_would_have_been_s
             body=found.body if found else None,
         )
 
-    assert desk.ledger.undelivered(MONTH) == [
+    assert desk.ledger.status.undelivered(MONTH) == [
         left("doubtful", State.UNRESOLVED, 4, TIME_OUT.detail),  # what was sent stays what it was
         left("invalid", State.MISSED, None, "rating = 9: must be 1..6"),
         left("mended", State.MISSED, None, "rating = 9: must be 1..6"),  # the source does not say it any more
@@ -732,7 +738,7 @@ def test_a_tally_counts_what_is_due_by_kind_and_state(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": GONE, "d": row(3)})
     desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
     desk.deliver({"a": YES, "b": TIME_OUT, "d": YES})
-    found = desk.ledger.month_counts(MONTH)
+    found = desk.ledger.status.month_counts(MONTH)
     assert found.by_kind == {
         Kind.HOTLINE_RATING: {State.PENDING: 1},
         Kind.NONDISCRIMINATORY_ACCESS: {},
@@ -747,14 +753,14 @@ def test_a_tally_counts_what_is_due_by_kind_and_state(desk: Desk) -> None:
 
 
 def test_a_month_is_complete_when_all_that_is_due_is_done_and_something_is(desk: Desk) -> None:
-    assert not desk.ledger.month_counts(MONTH).complete
+    assert not desk.ledger.status.month_counts(MONTH).complete
     desk.plan({"accepted": row(2), "theirs": row(2), "waived": GONE, "left": row(2)})
-    desk.ledger.waive(waiver("waived"))
+    desk.ledger.waivers.declare(waiver("waived"))
     desk.plan({"waived": GONE})
     desk.deliver({"accepted": YES, "theirs": CONFLICT})
-    assert not desk.ledger.month_counts(MONTH).complete
+    assert not desk.ledger.status.month_counts(MONTH).complete
     desk.deliver({"left": YES})
-    assert desk.ledger.month_counts(MONTH).complete
+    assert desk.ledger.status.month_counts(MONTH).complete
 
 
 def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk: Desk) -> None:
@@ -762,7 +768,7 @@ def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk
     desk.plan({"p": GONE}, kind=Kind.POINT_RATING)
     desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
     desk.deliver({"b": TIME_OUT, "done": YES, "drifted": YES})
-    found = desk.ledger.outstanding(MONTH)
+    found = desk.ledger.status.outstanding(MONTH)
     assert [str(one.key) for one in found] == [
         "2026-10/hotline_rating",
         "2026-10/hub_rating/a",
@@ -779,25 +785,25 @@ def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk
         drift=False,
     )
     assert (found[3].state, found[3].drift) == (State.ACCEPTED, True)
-    assert desk.ledger.outstanding(MONTH, limit=2) == found[:2]
+    assert desk.ledger.status.outstanding(MONTH, limit=2) == found[:2]
 
 
 def test_the_months_of_a_ledger_come_in_order(desk: Desk) -> None:
-    assert desk.ledger.months() == []
+    assert desk.ledger.status.months() == []
     for month in (MONTH, ReportMonth(2027, 1), ReportMonth(2026, 9)):
         Desk(desk.store, month=month, name=desk.name).plan({"a": row(2)})
-    assert desk.ledger.months() == [ReportMonth(2026, 9), MONTH, ReportMonth(2027, 1)]
+    assert desk.ledger.status.months() == [ReportMonth(2026, 9), MONTH, ReportMonth(2027, 1)]
 
 
 def test_the_last_month_that_is_complete_is_found_behind_those_that_are_not(desk: Desk) -> None:
-    assert desk.ledger.last_completed() is None
+    assert desk.ledger.status.last_completed() is None
     for months_ago, answer in ((3, YES), (2, YES), (1, NO)):
         past = Desk(desk.store, month=MONTH.shift(-months_ago), name=desk.name)
         past.plan({"a": row(2)})
         past.deliver({"a": answer}, at=later(months_ago))
     desk.take()
     desk.plan({"a": row(2)})
-    assert desk.ledger.last_completed() == (MONTH.shift(-2), later(2))
+    assert desk.ledger.status.last_completed() == (MONTH.shift(-2), later(2))
 
 
 def test_a_ledger_without_a_complete_month_in_two_years_has_none(desk: Desk) -> None:
@@ -806,22 +812,22 @@ def test_a_ledger_without_a_complete_month_in_two_years_has_none(desk: Desk) -> 
     complete.deliver({"a": YES})
     for months_ago in range(23):
         Desk(desk.store, month=MONTH.shift(-months_ago), name=desk.name).plan({"a": row(2)})
-    assert desk.ledger.last_completed() == (MONTH.shift(-24), NOW)
+    assert desk.ledger.status.last_completed() == (MONTH.shift(-24), NOW)
     Desk(desk.store, month=MONTH.shift(-23), name=desk.name).plan({"a": row(2)})
-    assert desk.ledger.last_completed() is None
+    assert desk.ledger.status.last_completed() is None
 
 
 def test_the_newest_run_of_a_month_is_the_last_one_and_says_how_it_ended(desk: Desk) -> None:
-    assert desk.ledger.last_run(MONTH) is None
+    assert desk.ledger.runs.last(MONTH) is None
     first = RunRecord(run_id="1", month=MONTH, started_by="run", started_at=NOW)
     second = RunRecord(run_id="2", month=MONTH, started_by="daemon", started_at=later(60))
     for run in (second, first):
-        desk.ledger.begin_run(run, instance="here")
-    assert desk.ledger.last_run(MONTH) == second
+        desk.ledger.runs.begin(run, instance="here")
+    assert desk.ledger.runs.last(MONTH) == second
     ended = replace(second, ended_at=later(90), result="failed", detail="the API gave no usable answer")
-    desk.ledger.end_run(ended, summary={"expected": 3, "complete": False})
-    assert desk.ledger.last_run(MONTH) == ended
-    assert desk.ledger.last_run(MONTH.shift(1)) is None
+    desk.ledger.runs.end(ended, summary={"expected": 3, "complete": False})
+    assert desk.ledger.runs.last(MONTH) == ended
+    assert desk.ledger.runs.last(MONTH.shift(1)) is None
     with desk.store.read() as connection:
         summaries = connection.execute(select(runs.c.summary, runs.c.instance).order_by(runs.c.run_id)).all()
     assert summaries == [(None, "here"), ('{"expected": 3, "complete": false}', "here")]
@@ -833,7 +839,7 @@ def test_the_durations_of_answered_requests_are_kept_newest_first(desk: Desk) ->
         [start] = desk.send([delivery], at=later(at))
         answer = TIME_OUT if at == 1 else YES
         ended = desk.ended(start, delivery, answer, at=later(at + 0.5 * (at + 1)))
-        desk.ledger.record([ended], [], lease=desk.lease)
+        desk.ledger.attempts.record([ended], [], lease=desk.lease)
     with desk.store.read() as connection:
         assert durations(connection) == [1.5, 0.5]
         assert durations(connection, limit=1) == [1.5]
@@ -846,9 +852,9 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
     mock = Desk(store)
     mock.plan({"a": row(2)})
     mock.deliver({"a": YES})
-    assert mock.ledger.month_counts(MONTH).complete
+    assert mock.ledger.status.month_counts(MONTH).complete
     real = Desk(store, endpoint="https://api.example")
-    assert real.ledger.month_counts(MONTH).expected == 0
+    assert real.ledger.status.month_counts(MONTH).expected == 0
     real.plan({"a": row(2)})
     assert real.subjects() == ["a"]
     real.deliver({"a": NO})
@@ -857,17 +863,17 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
 
 
 LOOKS: list[Callable[[Desk], object]] = [
-    lambda desk: desk.ledger.known_deliveries(MONTH, Kind.HUB_RATING),
+    lambda desk: desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING),
     lambda desk: desk.due(at=later(9999)),
-    lambda desk: desk.ledger.waiting(MONTH),
-    lambda desk: desk.ledger.month_counts(MONTH).expected,
-    lambda desk: desk.ledger.outstanding(MONTH),
-    lambda desk: desk.ledger.undelivered(MONTH),
-    lambda desk: desk.ledger.months(),
-    lambda desk: desk.ledger.last_run(MONTH),
-    lambda desk: desk.ledger.last_completed(),
-    lambda desk: desk.ledger.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=desk.lease),
-    lambda desk: desk.ledger.close_month(MONTH, at=later(60), lease=desk.lease),
+    lambda desk: desk.ledger.attempts.waiting(MONTH),
+    lambda desk: desk.ledger.status.month_counts(MONTH).expected,
+    lambda desk: desk.ledger.status.outstanding(MONTH),
+    lambda desk: desk.ledger.status.undelivered(MONTH),
+    lambda desk: desk.ledger.status.months(),
+    lambda desk: desk.ledger.runs.last(MONTH),
+    lambda desk: desk.ledger.status.last_completed(),
+    lambda desk: desk.ledger.attempts.recover_in_flight(at=later(60), timeout_s=TIMEOUT_S, lease=desk.lease),
+    lambda desk: desk.ledger.attempts.close_month(MONTH, at=later(60), lease=desk.lease),
 ]
 
 
@@ -879,42 +885,42 @@ def test_another_operator_or_endpoint_sees_and_touches_nothing_of_ours(
 ) -> None:
     ours = Desk(store)
     ours.plan({"accepted": row(2), "doubtful": row(2), "in flight": row(2), "pending": row(2), "missed": GONE})
-    ours.ledger.begin_run(RunRecord(run_id="1", month=MONTH, started_by="run", started_at=NOW), instance="here")
+    ours.ledger.runs.begin(RunRecord(run_id="1", month=MONTH, started_by="run", started_at=NOW), instance="here")
     ours.deliver({"accepted": YES, "doubtful": TIME_OUT})
     ours.send([delivery for delivery in ours.due() if delivery.key.subject == "in flight"])
     force(ours, "missed", state="missed")
     done = Desk(store, month=MONTH.shift(-1), name=ours.name)
     done.plan({"a": row(2)})
     done.deliver({"a": YES})
-    done.ledger.release(done.lease)
+    done.ledger.leases.release(done.lease)
     before = [ours.row(subject) for subject in ours.states()]
 
     theirs = Desk(store, endpoint=endpoint, cpo_id=cpo_id)
     for look in LOOKS:
         assert not look(theirs)
-    theirs.ledger.withdraw(MONTH, Kind.HUB_RATING, list(ours.states()), lease=theirs.lease)
+    theirs.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, list(ours.states()), lease=theirs.lease)
     theirs.plan({"pending": row(5)})
     assert [ours.row(subject) for subject in ours.states()] == before
 
-    theirs.ledger.release(theirs.lease)
+    theirs.ledger.leases.release(theirs.lease)
     ours.take()
     assert all(look(ours) for look in LOOKS)
 
 
 def test_a_waiver_is_an_operators_word_to_every_endpoint(store: Store) -> None:
-    Desk(store).ledger.waive(waiver())
-    assert list(Desk(store, endpoint="https://api.example").ledger.waivers(MONTH)) == [waiver().key]
+    Desk(store).ledger.waivers.declare(waiver())
+    assert list(Desk(store, endpoint="https://api.example").ledger.waivers.of(MONTH)) == [waiver().key]
     other = Desk(store, endpoint="https://other.example", cpo_id="CPO2").ledger
-    assert other.waivers(MONTH) == {}
-    assert not other.unwaive(waiver().key)
+    assert other.waivers.of(MONTH) == {}
+    assert not other.waivers.withdraw(waiver().key)
 
 
 def test_the_pace_is_an_endpoints_whoever_sends(store: Store) -> None:
     ours = Desk(store)
-    ours.ledger.record([], [ours.start(None)], lease=ours.lease)
-    ours.ledger.release(ours.lease)
-    assert len(Desk(store, cpo_id="CPO2").ledger.sent_since(60, at=later(1))) == 1
-    assert Desk(store, endpoint="https://api.example").ledger.sent_since(60, at=later(1)) == []
+    ours.ledger.attempts.record([], [ours.start(None)], lease=ours.lease)
+    ours.ledger.leases.release(ours.lease)
+    assert len(Desk(store, cpo_id="CPO2").ledger.attempts.sent_since(60, at=later(1))) == 1
+    assert Desk(store, endpoint="https://api.example").ledger.attempts.sent_since(60, at=later(1)) == []
 
 
 def force(desk: Desk, subject: str, **values: object) -> None:

@@ -42,7 +42,7 @@ def without(place: Site, table: str, column: str, value: str) -> None:
 
 def standing(process: Process, key: str) -> tuple[State, str] | None:
     """Return how a report that is not done stands, and why."""
-    found = {str(one.key): one for one in process.service.ledger.outstanding(MONTH)}
+    found = {str(one.key): one for one in process.service.ledger.status.outstanding(MONTH)}
     return (found[key].state, found[key].reason) if key in found else None
 
 
@@ -248,7 +248,7 @@ def test_what_is_no_longer_due_is_deleted_if_it_was_never_sent_and_kept_apart_if
         place.ask("DELETE FROM points WHERE hub_id = :hub", hub=HUBS[0])
         plan = process.run().plan
         assert plan is not None
-        assert plan.expected == process.service.ledger.month_counts(MONTH).expected == 7
+        assert plan.expected == process.service.ledger.status.month_counts(MONTH).expected == 7
         rows = place.ask("SELECT kind, state, due FROM deliveries WHERE NOT due ORDER BY kind")
         assert [(row.kind, row.state) for row in rows] == [
             ("ad_hoc_tariff", "accepted"),
@@ -328,7 +328,9 @@ def test_a_waived_report_is_done_and_an_unwaived_one_due_again(tmp_path: Path) -
     without(place, "hub_ratings", "hub_id", HUBS[0])
     with place.process() as process:
         process.run()
-        waiving = Waiving(ledger=process.service.ledger, clock=place.world)
+        waiving = Waiving(
+            plans=process.service.ledger.plans, waivers=process.service.ledger.waivers, clock=place.world
+        )
         waiving.declare([HUB_RATING], reason="closed for works", declared_by="somebody")
         result = process.run()
         assert result.complete
@@ -344,9 +346,9 @@ def test_a_waived_report_is_not_sent_though_there_is_a_row(tmp_path: Path) -> No
     place = site(tmp_path)
     with place.process() as process:
         process.run(send=False)
-        Waiving(ledger=process.service.ledger, clock=place.world).declare(
-            [HUB_RATING], reason="wrong row", declared_by="somebody"
-        )
+        Waiving(
+            plans=process.service.ledger.plans, waivers=process.service.ledger.waivers, clock=place.world
+        ).declare([HUB_RATING], reason="wrong row", declared_by="somebody")
         assert process.run().complete
     assert HUB_RATING not in place.world.reports()
 

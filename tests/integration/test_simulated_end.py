@@ -59,7 +59,7 @@ def test_who_is_asked_to_end_sends_nothing_more_and_records_what_is_under_way(tm
         assert result.delivered is not None
         assert result.delivered.stopped == "SIGTERM"
         assert canonical(process.events)["accepted"] == states[State.ACCEPTED]
-        last = process.service.ledger.last_run(MONTH)
+        last = process.service.ledger.runs.last(MONTH)
         assert last is not None
         assert last.result == "interrupted"
     assert states[State.ACCEPTED] == len(world.reports()) > 5
@@ -111,7 +111,7 @@ def test_who_waits_for_the_lease_ends_at_once(tmp_path: Path) -> None:
     world = World()
     stop = Stop(world, 10)
     with site(tmp_path, world).process(stop=stop) as process:
-        process.service.ledger.acquire("another", at=0.0)
+        process.service.ledger.leases.acquire("another", at=0.0)
         with pytest.raises(LeaseHeld):
             process.run()
     assert stop.asked_at <= world.monotonic() <= stop.asked_at + 0.5
@@ -178,7 +178,7 @@ def test_a_bug_is_told_in_the_canonical_line_and_lets_the_lease_go(
         line = canonical(process.events)
         assert line["reason"] == reason
         assert type(bug).__name__ in str(line["exception"])
-        last = process.service.ledger.last_run(MONTH)
+        last = process.service.ledger.runs.last(MONTH)
         assert last is not None
         assert last.result == "failed"
     with place.process() as process:
@@ -209,7 +209,7 @@ def test_a_bug_in_the_last_step_does_not_cost_the_canonical_line(tmp_path: Path)
     place = site(tmp_path)
 
     def buggy(step: str) -> None:
-        if step == "ledger.end_run":
+        if step == "ledger.end":
             raise LookupError("a bug")
 
     with place.process(tap=buggy) as process:

@@ -169,9 +169,9 @@ def test_a_month_whose_process_was_killed_is_told_as_it_stands(tmp_path: Path) -
     place = site(tmp_path, World(latency=constant(0.2)))
     place.start(tap=Kill(at=70)).lives()
     with place.process() as process:
-        month_counts = process.service.ledger.month_counts(MONTH)
+        month_counts = process.service.ledger.status.month_counts(MONTH)
         assert month_counts.expected == 11
         assert month_counts.count([State.IN_FLIGHT]) > 0
-        last = process.service.ledger.last_run(MONTH)
+        last = process.service.ledger.runs.last(MONTH)
         assert last is not None
         assert last.result is None

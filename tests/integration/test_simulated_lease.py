@@ -53,7 +53,7 @@ def small(folder: Path, latency_s: float = 0.2) -> Site:
 def test_a_second_process_waits_for_its_patience_and_names_the_holder(tmp_path: Path) -> None:
     place = site(tmp_path)
     with place.process() as first, place.process() as second:
-        lease = first.service.ledger.acquire(first.service.ledger.instance, at=place.world.monotonic())
+        lease = first.service.ledger.leases.acquire(first.service.ledger.instance, at=place.world.monotonic())
         began = place.world.monotonic()
         with pytest.raises(LeaseHeld) as held:
             second.run(patience_s=30)
@@ -63,7 +63,7 @@ def test_a_second_process_waits_for_its_patience_and_names_the_holder(tmp_path: 
         assert second.events.names() == ["lease.waiting"]
         assert second.events.of("lease.waiting")[0]["holder"] == first.service.ledger.instance
         assert not isinstance(lease, str)
-        first.service.ledger.release(lease)
+        first.service.ledger.leases.release(lease)
         assert second.run().complete
     assert len(place.ask("SELECT * FROM runs")) == 1
 
@@ -71,9 +71,9 @@ def test_a_second_process_waits_for_its_patience_and_names_the_holder(tmp_path: 
 def test_a_second_process_goes_on_as_soon_as_the_first_lets_go(tmp_path: Path) -> None:
     place = site(tmp_path)
     with place.process() as first, place.process() as second:
-        lease = first.service.ledger.acquire("the first", at=place.world.monotonic())
+        lease = first.service.ledger.leases.acquire("the first", at=place.world.monotonic())
         assert not isinstance(lease, str)
-        place.world.after(20, lambda: first.service.ledger.release(lease))
+        place.world.after(20, lambda: first.service.ledger.leases.release(lease))
         assert second.run(patience_s=0, lease_patience_s=600).complete
     assert 20 <= place.world.arrivals()[0] - 1000 <= 20 + ASK_AGAIN_S + 0.5
 
@@ -81,7 +81,7 @@ def test_a_second_process_goes_on_as_soon_as_the_first_lets_go(tmp_path: Path) -
 def test_the_lease_of_a_dead_process_ends_by_itself(tmp_path: Path) -> None:
     place = site(tmp_path)
     with place.process() as dead, place.process() as next_one:
-        dead.service.ledger.acquire("the dead", at=place.world.monotonic())
+        dead.service.ledger.leases.acquire("the dead", at=place.world.monotonic())
         assert next_one.run(patience_s=90).complete
     assert 60 <= place.world.arrivals()[0] - 1000 <= 61
 
@@ -100,7 +100,7 @@ def test_a_long_run_keeps_its_lease(tmp_path: Path) -> None:
         refused = []
 
         def tick() -> None:
-            refused.append(second.service.ledger.acquire("the other", at=place.world.monotonic()))
+            refused.append(second.service.ledger.leases.acquire("the other", at=place.world.monotonic()))
             place.world.after(7, tick)
 
         place.world.after(1, tick)
@@ -119,7 +119,7 @@ def test_a_source_that_takes_its_time_does_not_cost_the_lease(tmp_path: Path) ->
 
     with place.process(tap=slowly) as first, place.process() as second:
         for at in range(5, 225, 10):
-            place.world.after(at, lambda: taken.append(second.service.ledger.acquire("other", at=0.0)))
+            place.world.after(at, lambda: taken.append(second.service.ledger.leases.acquire("other", at=0.0)))
         taken: list[object] = []
         assert first.run().complete
     assert set(taken) == {first.service.ledger.instance}
@@ -242,5 +242,5 @@ def test_what_a_dead_process_left_is_adopted_once(tmp_path: Path) -> None:
         place.ask("UPDATE deliveries SET state = 'in_flight' WHERE kind = 'hub_rating'")
         process.run(send=False)
         assert process.states() == {State.PENDING: 9, State.RETRYING: 2}
-        assert {one.in_doubt for one in process.service.ledger.outstanding(MONTH)} == {True, False}
+        assert {one.in_doubt for one in process.service.ledger.status.outstanding(MONTH)} == {True, False}
         assert process.run().complete

@@ -29,7 +29,7 @@ def test_a_month_is_delivered_and_its_proof_is_kept(store_url: str) -> None:
         result = process.run()
         assert result.complete
         assert process.states() == {State.ACCEPTED: 11}
-        assert process.service.ledger.outstanding(MONTH) == []
+        assert process.service.ledger.status.outstanding(MONTH) == []
     stored = {str(key): body.decode() for key, body in place.world.mock.reports.items()}
     rows = place.ask(
         "SELECT month || '/' || kind || CASE subject WHEN '' THEN '' ELSE '/' || subject END, p.body, evidence, "

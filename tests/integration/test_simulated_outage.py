@@ -113,7 +113,7 @@ def test_one_report_that_keeps_failing_is_no_outage(tmp_path: Path) -> None:
         assert result.error is None
         assert process.states() == {State.ACCEPTED: 10, State.RETRYING: 1}
         assert result.delivered is not None
-        [outstanding] = process.service.ledger.outstanding(MONTH)
+        [outstanding] = process.service.ledger.status.outstanding(MONTH)
         assert outstanding.next_attempt_at is not None
         assert f"{outstanding.next_attempt_at:%H:%M:%S}" in str(result.delivered.stopped)
     assert 3 <= world.reports().count(f"{MONTH}/hotline_rating") <= 20

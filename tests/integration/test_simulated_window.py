@@ -117,7 +117,7 @@ def test_a_month_is_planned_when_its_window_opens_and_sent_after_the_guard(
     world = World(OPENS + timedelta(seconds=seconds))
     with site(tmp_path, world).process() as process:
         process.run(patience_s=0)
-        assert process.service.ledger.month_counts(MONTH).expected == 11
+        assert process.service.ledger.status.month_counts(MONTH).expected == 11
         assert len(process.events.of("window.opened")) == 1
     assert len(world.reports()) == sent
 

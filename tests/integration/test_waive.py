@@ -39,7 +39,7 @@ def process(place: Site) -> Iterator[Process]:
 
 
 def waiving(process: Process) -> Waiving:
-    return Waiving(ledger=process.service.ledger, clock=process.world)
+    return Waiving(plans=process.service.ledger.plans, waivers=process.service.ledger.waivers, clock=process.world)
 
 
 def declare(process: Process, *keys: str, reason: str = "no figures") -> list[str]:
@@ -50,14 +50,14 @@ def test_a_waiver_says_who_and_from_when_it_counts(process: Process) -> None:
     assert declare(process, RATINGS[0], reason="  closed  ") == [
         f"{RATINGS[0]}: waived by somebody; it counts from the next run on"
     ]
-    [waiver] = process.service.ledger.waivers(MONTH).values()
+    [waiver] = process.service.ledger.waivers.of(MONTH).values()
     assert (waiver.reason, waiver.declared_by, waiver.declared_at) == ("closed", "somebody", process.world.now())
 
 
 def test_a_newer_waiver_replaces_an_older_one(process: Process) -> None:
     declare(process, RATINGS[0], reason="first")
     declare(process, RATINGS[0], reason="second")
-    assert [waiver.reason for waiver in process.service.ledger.waivers(MONTH).values()] == ["second"]
+    assert [waiver.reason for waiver in process.service.ledger.waivers.of(MONTH).values()] == ["second"]
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
@@ -94,7 +94,7 @@ def test_what_is_no_longer_due_cannot_be_waived(place: Site, process: Process) -
 def test_of_several_all_are_waived_or_none(process: Process) -> None:
     with pytest.raises(BadInput):
         declare(process, RATINGS[0], HOTLINE)
-    assert process.service.ledger.waivers(MONTH) == {}
+    assert process.service.ledger.waivers.of(MONTH) == {}
 
 
 def test_a_missed_report_can_be_waived_afterwards(process: Process) -> None:
@@ -118,4 +118,4 @@ def test_of_several_withdrawals_all_are_carried_out_or_none(process: Process) ->
     declare(process, RATINGS[0])
     with pytest.raises(UnknownDelivery):
         waiving(process).withdraw([RATINGS[0], HOTLINE])
-    assert len(process.service.ledger.waivers(MONTH)) == 1
+    assert len(process.service.ledger.waivers.of(MONTH)) == 1

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from report_service.adapters.db.ledger import SqlLedger
 from report_service.adapters.db.tables import attempts, deliveries
+from report_service.bootstrap import ledger_in
 from report_service.domain.delivery import Delivery, RetryPolicy, State, apply_outcome
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
@@ -66,21 +66,21 @@ class Desk:
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
-        self.ledger = SqlLedger(
+        self.ledger = ledger_in(
             self.store, endpoint=self.endpoint, cpo_id=self.cpo_id, instance=self.name, clock=FakeClock(self.at)
         )
         self.lease = self.take()
 
     def take(self) -> Lease:
-        found = self.ledger.acquire(self.name, at=0)
+        found = self.ledger.leases.acquire(self.name, at=0)
         assert isinstance(found, Lease)
         self.lease = found
         return found
 
     def plan(self, rows: Mapping[str, SourceFinding], *, kind: Kind | None = None, closed: bool = False) -> None:
         kind = kind or self.kind
-        known = self.ledger.known_deliveries(self.month, kind)
-        waived = self.ledger.waivers(self.month)
+        known = self.ledger.plans.known_deliveries(self.month, kind)
+        waived = self.ledger.waivers.of(self.month)
         decided = [
             plan_delivery(
                 subject,
@@ -92,10 +92,10 @@ class Desk:
             for subject, found in rows.items()
         ]
         changes = [change for change in decided if change is not None]
-        self.ledger.save_plan(self.month, kind, changes, at=self.at, lease=self.lease)
+        self.ledger.plans.save_plan(self.month, kind, changes, at=self.at, lease=self.lease)
 
     def due(self, *, at: datetime | None = None, limit: int = 100) -> list[Delivery]:
-        return self.ledger.due(self.month, at=at or self.at, limit=limit)
+        return self.ledger.attempts.due(self.month, at=at or self.at, limit=limit)
 
     def subjects(self, *, at: datetime | None = None, limit: int = 100) -> list[str]:
         return [delivery.key.subject for delivery in self.due(at=at, limit=limit)]
@@ -117,7 +117,7 @@ class Desk:
 
     def send(self, deliveries_: Iterable[Delivery], *, at: datetime | None = None) -> list[AttemptStart]:
         starts = [self.start(delivery, at=at) for delivery in deliveries_]
-        self.ledger.record([], starts, lease=self.lease)
+        self.ledger.attempts.record([], starts, lease=self.lease)
         return starts
 
     def ended(
@@ -150,7 +150,7 @@ class Desk:
         chosen = [one for one in self.due(at=at, limit=10_000) if one.key.subject in answers]
         assert len(chosen) == len(answers), "not all of them are due"
         starts = self.send(chosen, at=at)
-        self.ledger.record(
+        self.ledger.attempts.record(
             [
                 self.ended(start, delivery, answers[delivery.key.subject], at=at)
                 for start, delivery in zip(starts, chosen, strict=True)
@@ -176,7 +176,7 @@ class Desk:
         return {
             subject: one.state
             for kind in Kind
-            for subject, one in self.ledger.known_deliveries(self.month, kind).items()
+            for subject, one in self.ledger.plans.known_deliveries(self.month, kind).items()
         }
 
     def attempts(self) -> list[Row[Any]]:

@@ -69,7 +69,7 @@ class SimulatedDaemon:
         return [at for at, name, said in self.history if name == event and fields.items() <= said.items()]
 
     def states(self, month: ReportMonth) -> dict[str, int]:
-        month_counts = self.daemon.service.ledger.month_counts(month)
+        month_counts = self.daemon.service.ledger.status.month_counts(month)
         return {state.value: count for state, count in month_counts.by_state.items()}
 
     def close(self) -> None:

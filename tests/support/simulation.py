@@ -40,7 +40,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from report_service.domain.delivery import State
-    from report_service.ports import Ledger, ReportApi, Request, RequestExecutor, SendCheck
+    from report_service.ports import (
+        AttemptLog,
+        LeaseStore,
+        Ledger,
+        PlanStore,
+        ReportApi,
+        Request,
+        RequestExecutor,
+        RunLog,
+        SendCheck,
+        StatusQueries,
+        WaiverStore,
+    )
     from report_service.services.reconcile import Reconciler, RunResult
     from report_service.settings import Settings
 
@@ -261,7 +273,7 @@ class Process:
         return True
 
     def states(self, month: ReportMonth = MONTH) -> dict[State, int]:
-        return self.service.ledger.month_counts(month).by_state
+        return self.service.ledger.status.month_counts(month).by_state
 
     def close(self) -> None:
         self.service.close()
@@ -350,14 +362,29 @@ def _in_haste(connection: Any, _record: object) -> None:  # noqa: ANN401 - the d
 
 
 def _tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
-    ledger = cast("Ledger", Tapped(reconciler.ledger, "ledger", tap))
+    ledger = _tapped_ledger(reconciler.ledger, tap)
     executor = cast("RequestExecutor", Tapped(reconciler.means.executor, "executor", tap))
     planner = reconciler.planner
     return replace(
         reconciler,
         ledger=ledger,
-        planner=lambda events: replace(planner(events), ledger=ledger),
+        planner=lambda events: replace(
+            planner(events), plans=ledger.plans, waivers=ledger.waivers, status=ledger.status
+        ),
         means=replace(reconciler.means, executor=executor),
+    )
+
+
+def _tapped_ledger(ledger: Ledger, tap: Callable[[str], None]) -> Ledger:
+    """Return a ledger that tells of each call to any of its ports."""
+    return replace(
+        ledger,
+        plans=cast("PlanStore", Tapped(ledger.plans, "ledger", tap)),
+        waivers=cast("WaiverStore", Tapped(ledger.waivers, "ledger", tap)),
+        attempts=cast("AttemptLog", Tapped(ledger.attempts, "ledger", tap)),
+        leases=cast("LeaseStore", Tapped(ledger.leases, "ledger", tap)),
+        status=cast("StatusQueries", Tapped(ledger.status, "ledger", tap)),
+        runs=cast("RunLog", Tapped(ledger.runs, "ledger", tap)),
     )
 
 

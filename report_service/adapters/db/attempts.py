@@ -1,7 +1,4 @@
-"""The ledger while a month is delivered: what is due, intents, outcomes, and what is left when a window closes.
-
-Inside transactions of the caller's; `wanted` and `scope` say which reports it is about.
-"""
+"""What is to be sent, what went out and what became of it, in SQL."""
 
 from __future__ import annotations
 
@@ -24,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import Connection, Row, Update
 
-    from report_service.ports import AttemptResult, AttemptStart, DeliveryStatus
+    from report_service.adapters.db.engine import Store
+    from report_service.adapters.db.lease import SqlLeaseStore
+    from report_service.adapters.db.scope import Scope
+    from report_service.ports import AttemptResult, AttemptStart, DeliveryStatus, Lease
 
 _D = deliveries.c
 
@@ -56,28 +56,116 @@ _SEND = (
 )
 
 
-def due(connection: Connection, wanted: ColumnElement[bool], *, at: datetime, limit: int) -> list[Delivery]:
-    """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
-    rows = connection.execute(
-        select(deliveries, payloads.c.body)
-        .join(payloads, payloads.c.sha256 == _D.payload_sha256)
-        .where(wanted, _D.state.in_(_SENDABLE), or_(_D.next_attempt_at.is_(None), _D.next_attempt_at <= at))
-        .order_by(_D.state, status_queries.KIND_ORDER, _D.subject)  # pending sorts before retrying
-        .limit(limit)
-    )
-    return [_delivery(row) for row in rows]
+class SqlAttemptLog:
+    """The reports and attempts of one ledger as delivering sees them (`ports.AttemptLog`)."""
+
+    def __init__(self, store: Store, scope: Scope, leases: SqlLeaseStore, *, instance: str) -> None:
+        """Take the store, whose reports it is about, the lease to write under, and what marks the attempts."""
+        self._store = store
+        self._scope = scope
+        self._leases = leases
+        self._instance = instance
+
+    def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
+        now = or_(_D.next_attempt_at.is_(None), _D.next_attempt_at <= at)
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(deliveries, payloads.c.body)
+                .join(payloads, payloads.c.sha256 == _D.payload_sha256)
+                .where(self._scope.due(month), _D.state.in_(_SENDABLE), now)
+                .order_by(_D.state, status_queries.KIND_ORDER, _D.subject)  # pending sorts before retrying
+                .limit(limit)
+            )
+            return [_delivery(row) for row in rows]
+
+    def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
+        reach = select(func.min(_D.next_attempt_at), func.max(_D.next_attempt_at))
+        with self._store.read() as connection:
+            first, last = connection.execute(reach.where(self._scope.due(month), _D.state.in_(_SENDABLE))).one()
+        return None if first is None else (first, last)
+
+    def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
+        with self._store.write() as connection:
+            holds = self._leases.holds(connection, lease)
+            _end_attempts(connection, ended)
+            if holds:
+                _conclude(connection, ended)
+                self._intend(connection, starts)
+        if not holds:
+            raise self._leases.lost()
+
+    def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
+        begun = select(func.max(attempts.c.started_at)).where(attempts.c.delivery_id == _D.id).scalar_subquery()
+        left_behind = select(_D.id, begun).where(self._scope.reports, _D.state == State.IN_FLIGHT.value)
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            found = connection.execute(left_behind).all()
+            for row, started_at in found:
+                again_at = min(started_at or at, at) + timedelta(seconds=timeout_s)
+                connection.execute(_recovered(row, again_at=again_at, at=at))
+        return len(found)
+
+    def sent_since(self, ago_s: float, *, at: datetime) -> list[RecentRequest]:
+        columns, reach = attempts.c, timedelta(seconds=ago_s)
+        since = at - reach
+        recent = or_(columns.started_at > since, columns.ended_at > since)
+        earliest = since - timedelta(minutes=10)  # none takes that long; the index can help
+        bound = and_(columns.started_at > earliest, columns.started_at <= at + reach)
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(columns.started_at, columns.ended_at, columns.outcome)
+                .where(columns.endpoint == self._scope.endpoint, bound, recent)
+                .order_by(columns.started_at)
+            ).all()
+        return [
+            RecentRequest(
+                started_ago_s=_ago_s(started_at, at),
+                ended_ago_s=None if ended_at is None else _ago_s(ended_at, at),
+                throttled=outcome == Outcome.THROTTLED.value,
+            )
+            for started_at, ended_at, outcome in rows
+        ]
+
+    def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
+        wanted = self._scope.due(month)
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            before = status_queries.standings(connection, [wanted, _D.state.in_(_OPEN)])
+            after = [_closed(one) for one in before]
+            alike = {(one.state, one.in_doubt): then for one, then in zip(before, after, strict=True)}
+            for (state, in_doubt), then in alike.items():
+                connection.execute(
+                    update(deliveries)
+                    .where(wanted, _D.state == state.value, _D.in_doubt == in_doubt)
+                    .values(state=then.state.value, in_doubt=then.in_doubt, next_attempt_at=None, updated_at=at)
+                )
+        return after
+
+    def _intend(self, connection: Connection, starts: Sequence[AttemptStart]) -> None:
+        """Write that requests are about to go out."""
+        rows = [
+            {
+                "request_id": start.request.request_id,
+                "delivery_id": start.delivery,
+                "endpoint": self._scope.endpoint,
+                "run_id": start.run_id,
+                "instance": self._instance,
+                "verb": start.request.verb,
+                "path": start.request.path,
+                "payload_sha256": start.payload_sha256,
+                "started_at": start.started_at,
+            }
+            for start in starts
+        ]
+        if rows:
+            connection.execute(insert(attempts), rows)
+        sent = [{"d_id": one.delivery, "at": one.started_at} for one in starts if one.delivery is not None]
+        if sent and connection.execute(_SEND, sent).rowcount != len(sent):
+            raise IllegalTransition("a report was to be sent that is in flight, or done")
 
 
-def waiting(connection: Connection, wanted: ColumnElement[bool]) -> tuple[datetime, datetime] | None:
-    """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
-    first, last = connection.execute(
-        select(func.min(_D.next_attempt_at), func.max(_D.next_attempt_at)).where(wanted, _D.state.in_(_SENDABLE))
-    ).one()
-    return None if first is None else (first, last)
-
-
-def end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
-    """Write what became of requests; what it makes of their reports is for `conclude`."""
+def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
+    """Write what became of requests; what it makes of their reports is for `_conclude`."""
     rows = [
         {
             "r_id": one.request_id,
@@ -92,105 +180,33 @@ def end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None
         connection.execute(_END_ATTEMPT, rows)
 
 
-def conclude(connection: Connection, ended: Sequence[AttemptResult]) -> None:
+def _conclude(connection: Connection, ended: Sequence[AttemptResult]) -> None:
     """Write what requests made of their reports."""
     rows = [_conclusion(one.delivery, one.ended_at) for one in ended if one.delivery is not None]
     if rows:
         connection.execute(_CONCLUDE, rows)
 
 
-def intend(connection: Connection, starts: Sequence[AttemptStart], *, endpoint: str, instance: str) -> None:
-    """Write that requests are about to go out; raise IllegalTransition for a report that is not to be sent."""
-    rows = [
-        {
-            "request_id": start.request.request_id,
-            "delivery_id": start.delivery,
-            "endpoint": endpoint,
-            "run_id": start.run_id,
-            "instance": instance,
-            "verb": start.request.verb,
-            "path": start.request.path,
-            "payload_sha256": start.payload_sha256,
-            "started_at": start.started_at,
-        }
-        for start in starts
-    ]
-    if rows:
-        connection.execute(insert(attempts), rows)
-    sent = [{"d_id": one.delivery, "at": one.started_at} for one in starts if one.delivery is not None]
-    if sent and connection.execute(_SEND, sent).rowcount != len(sent):
-        raise IllegalTransition("a report was to be sent that is in flight, or done")
-
-
-def recover_in_flight(
-    connection: Connection, scope: ColumnElement[bool], *, at: datetime, timeout_s: float
-) -> int:
-    """Make every report that was left in flight an unknown end; return how many there were.
-
-    Each is due again `timeout_s` after its request went out, by a clock that may have run ahead of ours.
-    """
-    begun = select(func.max(attempts.c.started_at)).where(attempts.c.delivery_id == _D.id).scalar_subquery()
-    left = connection.execute(select(_D.id, begun).where(scope, _D.state == State.IN_FLIGHT.value)).all()
-    for row, started_at in left:
-        connection.execute(
-            update(deliveries)
-            .where(_D.id == row)
-            .values(
-                state=next_state(State.IN_FLIGHT, Trigger.DEFERRED, in_doubt=True).value,
-                in_doubt=True,
-                attempts=_D.attempts + 1,
-                last_outcome=Outcome.NO_ANSWER.value,
-                http_status=None,
-                detail=LEFT_BEHIND,
-                next_attempt_at=min(started_at or at, at) + timedelta(seconds=timeout_s),
-                updated_at=at,
-            )
+def _recovered(row: int, *, again_at: datetime, at: datetime) -> Update:
+    """Return what makes a report that was left in flight an unknown end."""
+    return (
+        update(deliveries)
+        .where(_D.id == row)
+        .values(
+            state=next_state(State.IN_FLIGHT, Trigger.DEFERRED, in_doubt=True).value,
+            in_doubt=True,
+            attempts=_D.attempts + 1,
+            last_outcome=Outcome.NO_ANSWER.value,
+            http_status=None,
+            detail=LEFT_BEHIND,
+            next_attempt_at=again_at,
+            updated_at=at,
         )
-    return len(left)
-
-
-def sent_since(connection: Connection, endpoint: str, ago_s: float, *, at: datetime) -> list[RecentRequest]:
-    """Return the requests, token requests included, that began or ended in the seconds before `at`.
-
-    What lies in the future is of another replica's clock, which is ahead, and counts as new; what lies further
-    in it is of a clock that was put right since, and says nothing.
-    """
-    columns, reach = attempts.c, timedelta(seconds=ago_s)
-    since = at - reach
-    recent = or_(columns.started_at > since, columns.ended_at > since)
-    earliest = since - timedelta(minutes=10)  # none takes that long; the index can help
-    bound = and_(columns.started_at > earliest, columns.started_at <= at + reach)
-    rows = connection.execute(
-        select(columns.started_at, columns.ended_at, columns.outcome)
-        .where(columns.endpoint == endpoint, bound, recent)
-        .order_by(columns.started_at)
     )
-    return [
-        RecentRequest(
-            started_ago_s=_ago_s(started_at, at),
-            ended_ago_s=None if ended_at is None else _ago_s(ended_at, at),
-            throttled=outcome == Outcome.THROTTLED.value,
-        )
-        for started_at, ended_at, outcome in rows
-    ]
 
 
 def _ago_s(then: datetime, at: datetime) -> float:
     return max((at - then).total_seconds(), 0.0)
-
-
-def close(connection: Connection, wanted: ColumnElement[bool], *, at: datetime) -> list[DeliveryStatus]:
-    """Make what is still open `missed` or `unresolved`; return those reports."""
-    before = status_queries.standings(connection, [wanted, _D.state.in_(_OPEN)])
-    after = [_closed(one) for one in before]
-    alike = {(one.state, one.in_doubt): then for one, then in zip(before, after, strict=True)}
-    for (state, in_doubt), then in alike.items():
-        connection.execute(
-            update(deliveries)
-            .where(wanted, _D.state == state.value, _D.in_doubt == in_doubt)
-            .values(state=then.state.value, in_doubt=then.in_doubt, next_attempt_at=None, updated_at=at)
-        )
-    return after
 
 
 def _closed(one: DeliveryStatus) -> DeliveryStatus:

@@ -19,6 +19,7 @@ from report_service.ports import Lease
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from report_service.adapters.db.engine import Store
     from report_service.ports import Clock
 
 TTL_S = 60
@@ -28,58 +29,56 @@ MARGIN_S = 10
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class LeaseTable:
-    """The rows of `leases`, inside transactions of the caller's."""
+class SqlLeaseStore:
+    """The lease of one endpoint (`ports.LeaseStore`), and what keeps late writers out."""
 
-    def __init__(self, endpoint: str, clock: Clock) -> None:
+    def __init__(self, store: Store, endpoint: str, clock: Clock) -> None:
         """Take the endpoint whose lease it is, and the clock that stands in for SQLite's."""
+        self._store = store
         self._endpoint = endpoint
         self._clock = clock
         self._row = leases.c.endpoint == endpoint
         self._newest = select(leases.c.fence).where(self._row).with_for_update(read=True)
 
-    def acquire(self, connection: Connection, holder: str, *, at: float) -> Lease | str:
-        """Take the lease if it is free, has ended, or is `holder`'s already; else return its holder's name.
-
-        One that ends later than any can was taken by a clock that has been put back since: it counts as ended,
-        and its holder, if there still is one, runs into the new fencing number.
-        """
+    def acquire(self, holder: str, *, at: float) -> Lease | str:
         first = {"endpoint": self._endpoint, "holder": holder, "fence": 0, "expires_at": _LONG_AGO}
-        connection.execute(insert_into(leases, connection).values(first).on_conflict_do_nothing())
         expires_at = leases.c.expires_at
-        ended = or_(expires_at <= self._in(connection, 0), expires_at > self._in(connection, 2 * TTL_S))
-        fence = connection.execute(
-            update(leases)
-            .where(self._row, or_(ended, leases.c.holder == holder))
-            .values(holder=holder, fence=leases.c.fence + 1, expires_at=self._in(connection, TTL_S))
-            .returning(leases.c.fence)
-        ).scalar_one_or_none()
-        if fence is None:
-            held: str = connection.execute(select(leases.c.holder).where(self._row)).scalar_one()
-            return held
+        with self._store.write() as connection:
+            connection.execute(insert_into(leases, connection).values(first).on_conflict_do_nothing())
+            # One that ends later than any can was taken by a clock that has been put back since: it counts as
+            # ended, and its holder, if there still is one, runs into the new fencing number.
+            ended = or_(expires_at <= self._in(connection, 0), expires_at > self._in(connection, 2 * TTL_S))
+            fence = connection.execute(
+                update(leases)
+                .where(self._row, or_(ended, leases.c.holder == holder))
+                .values(holder=holder, fence=leases.c.fence + 1, expires_at=self._in(connection, TTL_S))
+                .returning(leases.c.fence)
+            ).scalar_one_or_none()
+            if fence is None:
+                held: str = connection.execute(select(leases.c.holder).where(self._row)).scalar_one()
+                return held
         return Lease(endpoint=self._endpoint, holder=holder, fence=fence, valid_until=at + TTL_S - MARGIN_S)
 
-    def holder(self, connection: Connection) -> str | None:
-        """Return who holds it, or held it last; None: nobody did yet."""
-        held: str | None = connection.execute(select(leases.c.holder).where(self._row)).scalar_one_or_none()
-        return held
-
-    def renew(self, connection: Connection, lease: Lease, *, at: float) -> Lease:
-        """Put the end off; raise LeaseLost if a newer holder is there."""
-        held = connection.execute(
-            update(leases)
-            .where(self._row, leases.c.fence == lease.fence)
-            .values(expires_at=self._in(connection, TTL_S))
-        )
+    def renew(self, lease: Lease, *, at: float) -> Lease:
+        with self._store.write() as connection:
+            held = connection.execute(
+                update(leases)
+                .where(self._row, leases.c.fence == lease.fence)
+                .values(expires_at=self._in(connection, TTL_S))
+            )
         if held.rowcount != 1:
             raise self.lost()
         return replace(lease, valid_until=at + TTL_S - MARGIN_S)
 
-    def release(self, connection: Connection, lease: Lease) -> None:
-        """End it, if it is still this one; long ago, so that no clock that is put back makes it last."""
-        connection.execute(
-            update(leases).where(self._row, leases.c.fence == lease.fence).values(expires_at=_LONG_AGO)
-        )
+    def release(self, lease: Lease) -> None:
+        it = (self._row, leases.c.fence == lease.fence)
+        with self._store.write() as connection:  # long ago, so that no clock that is put back makes it last
+            connection.execute(update(leases).where(*it).values(expires_at=_LONG_AGO))
+
+    def holder(self) -> str | None:
+        with self._store.read() as connection:
+            held: str | None = connection.execute(select(leases.c.holder).where(self._row)).scalar_one_or_none()
+        return held
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
         """Return True if no newer holder is there, and keep it so until the transaction ends."""

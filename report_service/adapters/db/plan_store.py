@@ -1,34 +1,47 @@
-"""The ledger while a month is planned: what is known of its reports, and what a plan changes about them.
-
-Inside transactions of the caller's. `names` are the values of the columns that the reports of one CPO, endpoint,
-month and kind have in common.
-"""
+"""What is due, in SQL."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, and_, bindparam, case, delete, insert, null, select, update
 
-from report_service.adapters.db.tables import attempts, deliveries, insert_into, payloads, waivers
+from report_service.adapters.db.tables import attempts, deliveries, insert_into, payloads
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey
 from report_service.domain.planning import KnownDelivery
-from report_service.ports import Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Row
 
+    from report_service.adapters.db.engine import Store
+    from report_service.adapters.db.lease import SqlLeaseStore
+    from report_service.adapters.db.scope import Scope
+    from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.domain.planning import PlannedChange
+    from report_service.ports import Lease
 
 _D = deliveries.c
 _PLANNED = (
     *("due", "state", "in_doubt", "drift", "path", "payload_sha256"),
     *("source_sha256", "source", "detail", "updated_at"),
+)
+_KNOWN = select(
+    _D.subject,
+    _D.id,
+    _D.state,
+    _D.due,
+    _D.in_doubt,
+    _D.drift,
+    _D.echo_differs,
+    _D.attempts,
+    _D.path,
+    _D.payload_sha256,
+    _D.source_sha256,
+    _D.detail,
 )
 _RESTART, _WAITS = bindparam("restart", type_=Boolean), bindparam("waits", type_=Boolean)
 _REPLAN = (
@@ -45,46 +58,63 @@ _REPLAN = (
 )
 
 
-def known_deliveries(connection: Connection, names: Mapping[str, str]) -> dict[str, KnownDelivery]:
-    """Return what is known, by subject, of one kind's reports."""
-    rows = connection.execution_options(yield_per=500).execute(
-        select(
-            _D.subject,
-            _D.id,
-            _D.state,
-            _D.due,
-            _D.in_doubt,
-            _D.drift,
-            _D.echo_differs,
-            _D.attempts,
-            _D.path,
-            _D.payload_sha256,
-            _D.source_sha256,
-            _D.detail,
-        ).where(_named(names))
+class SqlPlanStore:
+    """The reports of one ledger as planning sees them (`ports.PlanStore`)."""
+
+    def __init__(self, store: Store, scope: Scope, leases: SqlLeaseStore) -> None:
+        """Take the store, whose reports it is about, and the lease that a plan is written under."""
+        self._store = store
+        self._scope = scope
+        self._leases = leases
+
+    def known_deliveries(self, month: ReportMonth, kind: Kind) -> dict[str, KnownDelivery]:
+        wanted = _KNOWN.where(_named(self._names(month, kind)))
+        with self._store.read() as connection:
+            rows = connection.execution_options(yield_per=500).execute(wanted)
+            return {row.subject: _known(row) for row in rows}
+
+    def save_plan(
+        self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease
+    ) -> None:
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            _save(connection, self._names(month, kind), changes, at=at)
+
+    def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
+        these = and_(_named(self._names(month, kind)), _D.subject == bindparam("undue"))
+        unsent = ~select(attempts.c.request_id).where(attempts.c.delivery_id == _D.id).exists()
+        rows = [{"undue": subject} for subject in subjects]
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            if rows:
+                connection.execute(delete(deliveries).where(these, unsent), rows)
+                connection.execute(update(deliveries).where(these).values(due=False), rows)
+
+    def _names(self, month: ReportMonth, kind: Kind) -> dict[str, str]:
+        """Return the values of the columns that the reports of a month and kind have in common."""
+        scope = self._scope
+        return {"endpoint": scope.endpoint, "cpo_id": scope.cpo_id, "month": str(month), "kind": kind.value}
+
+
+def _known(row: Row[*tuple[Any, ...]]) -> KnownDelivery:
+    return KnownDelivery(
+        row=row.id,
+        state=State(row.state),
+        due=row.due,
+        in_doubt=row.in_doubt,
+        drift=row.drift,
+        echo_differs=row.echo_differs,
+        attempts=row.attempts,
+        path=row.path,
+        payload_sha256=row.payload_sha256,
+        source_sha256=row.source_sha256,
+        detail=row.detail,
     )
-    return {
-        subject: KnownDelivery(
-            row=row,
-            state=State(state),
-            due=due,
-            in_doubt=in_doubt,
-            drift=drift,
-            echo_differs=echo_differs,
-            attempts=tried,
-            path=path,
-            payload_sha256=payload,
-            source_sha256=source,
-            detail=detail,
-        )
-        for subject, row, state, due, in_doubt, drift, echo_differs, tried, path, payload, source, detail in rows
-    }
 
 
-def save(
+def _save(
     connection: Connection, names: Mapping[str, str], changes: Sequence[PlannedChange], *, at: datetime
 ) -> None:
-    """Write changes of one kind's reports."""
     bodies = {
         change.found.payload.sha256: change.found.payload.body.decode()
         for change in changes
@@ -112,44 +142,6 @@ def save(
         connection.execute(insert(deliveries), new)
     if known:
         connection.execute(_REPLAN, known)
-
-
-def withdraw(connection: Connection, names: Mapping[str, str], subjects: Sequence[str]) -> None:
-    """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
-    these = and_(_named(names), _D.subject == bindparam("undue"))
-    unsent = ~select(attempts.c.request_id).where(attempts.c.delivery_id == _D.id).exists()
-    rows = [{"undue": subject} for subject in subjects]
-    if rows:
-        connection.execute(delete(deliveries).where(these, unsent), rows)
-        connection.execute(update(deliveries).where(these).values(due=False), rows)
-
-
-def waived(connection: Connection, cpo_id: str, month: ReportMonth) -> dict[DeliveryKey, Waiver]:
-    """Return the waivers of a month."""
-    mine = and_(waivers.c.cpo_id == cpo_id, waivers.c.key.startswith(f"{month}/", autoescape=True))
-    found = [
-        Waiver(
-            key=DeliveryKey.parse(row.key),
-            reason=row.reason,
-            declared_by=row.declared_by,
-            declared_at=row.declared_at,
-        )
-        for row in connection.execute(select(waivers).where(mine))
-    ]
-    return {waiver.key: waiver for waiver in found}
-
-
-def waive(connection: Connection, cpo_id: str, waiver: Waiver) -> None:
-    """Record a waiver; a newer one for the same report replaces it."""
-    said = {"reason": waiver.reason, "declared_by": waiver.declared_by, "declared_at": waiver.declared_at}
-    statement = insert_into(waivers, connection).values(cpo_id=cpo_id, key=str(waiver.key), **said)
-    connection.execute(statement.on_conflict_do_update(index_elements=["cpo_id", "key"], set_=said))
-
-
-def unwaive(connection: Connection, cpo_id: str, key: DeliveryKey) -> bool:
-    """Take a waiver back; say whether there was one."""
-    gone = connection.execute(delete(waivers).where(waivers.c.cpo_id == cpo_id, waivers.c.key == str(key)))
-    return gone.rowcount == 1
 
 
 def _named(names: Mapping[str, str]) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""How a month stands: questions to the ledger that change nothing."""
+"""How months stand, in SQL."""
 
 from __future__ import annotations
 
@@ -19,37 +19,88 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-KIND_ORDER: ColumnElement[int] = case({kind.value: kind.rank for kind in Kind}, value=deliveries.c.kind)
+    from report_service.adapters.db.engine import Store
+    from report_service.adapters.db.scope import Scope
+
+_D = deliveries.c
+_DONE = [state.value for state in DONE]
+_OVER = [state.value for state in OVER]
+
+KIND_ORDER: ColumnElement[int] = case({kind.value: kind.rank for kind in Kind}, value=_D.kind)
 """Kinds in the order of sending."""
 
 
-def month_counts(connection: Connection, scope: ColumnElement[bool], month: ReportMonth) -> MonthCounts:
-    """Count the due reports of a month by kind and state."""
-    columns = deliveries.c
-    flags = (func.count().filter(columns.drift), func.count().filter(columns.in_doubt))
-    rows = connection.execute(
-        select(columns.kind, columns.state, func.count(), *flags)
-        .where(scope, columns.month == str(month), columns.due)
-        .group_by(columns.kind, columns.state)
-    ).all()
-    by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in Kind}
-    for kind, state, count, _drifted, _unsettled in rows:
-        by_kind[Kind(kind)][State(state)] = count
-    return MonthCounts(
-        month=month,
-        by_kind=by_kind,
-        drifted=sum(row[3] for row in rows),
-        in_doubt=sum(row[4] for row in rows),
-    )
+class SqlStatusQueries:
+    """How the months of one ledger stand (`ports.StatusQueries`)."""
 
+    def __init__(self, store: Store, scope: Scope) -> None:
+        """Take the store, and whose reports the questions are about."""
+        self._store = store
+        self._scope = scope
 
-def outstanding(
-    connection: Connection, scope: ColumnElement[bool], month: ReportMonth, *, limit: int | None
-) -> list[DeliveryStatus]:
-    """Return the due reports that are not done, and those that drifted, in the order of keys."""
-    columns = deliveries.c
-    wanted = or_(columns.state.not_in([state.value for state in DONE]), columns.drift)
-    return standings(connection, [scope, columns.month == str(month), columns.due, wanted], limit=limit)
+    def month_counts(self, month: ReportMonth) -> MonthCounts:
+        flags = (func.count().filter(_D.drift), func.count().filter(_D.in_doubt))
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(_D.kind, _D.state, func.count(), *flags)
+                .where(self._scope.due(month))
+                .group_by(_D.kind, _D.state)
+            ).all()
+        by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in Kind}
+        for kind, state, count, _drifted, _in_doubt in rows:
+            by_kind[Kind(kind)][State(state)] = count
+        return MonthCounts(
+            month=month,
+            by_kind=by_kind,
+            drifted=sum(row[3] for row in rows),
+            in_doubt=sum(row[4] for row in rows),
+        )
+
+    def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[DeliveryStatus]:
+        wanted = [self._scope.due(month), or_(_D.state.not_in(_DONE), _D.drift)]
+        with self._store.read() as connection:
+            return standings(connection, wanted, limit=limit)
+
+    def undelivered(self, month: ReportMonth) -> list[Undelivered]:
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(
+                    _D.kind,
+                    _D.subject,
+                    _D.state,
+                    _D.detail,
+                    _D.path,
+                    _D.payload_sha256,
+                    _D.source_sha256,
+                    payloads.c.body,
+                )
+                .outerjoin(payloads, payloads.c.sha256 == _D.payload_sha256)
+                .where(self._scope.due(month), _D.state.in_(_OVER))
+                .order_by(KIND_ORDER, _D.subject)
+            )
+            return [_undelivered(month, row) for row in rows]
+
+    def months(self) -> list[ReportMonth]:
+        with self._store.read() as connection:
+            found = connection.execute(select(_D.month).where(self._scope.reports).distinct().order_by(_D.month))
+            return [ReportMonth.parse(month) for month in found.scalars()]
+
+    def last_completed(self) -> tuple[ReportMonth, datetime] | None:
+        """Goes back month by month: a whole history would be read anew at each heartbeat."""
+        undone, scope = func.count().filter(_D.state.not_in(_DONE)), self._scope.reports
+        before = None
+        with self._store.read() as connection:
+            for _ in range(24):
+                earlier = scope if before is None else and_(scope, _D.month < before)
+                month = connection.execute(select(func.max(_D.month)).where(earlier, _D.due)).scalar_one()
+                if month is None:
+                    return None
+                of_month = select(undone, func.max(_D.updated_at)).where(scope, _D.month == month, _D.due)
+                left, at = connection.execute(of_month).one()
+                if not left:
+                    return ReportMonth.parse(month), at
+                before = month
+        return None
 
 
 def standings(
@@ -86,66 +137,17 @@ def _standing(row: Any) -> DeliveryStatus:  # noqa: ANN401 - a row's type names 
     )
 
 
-def undelivered(connection: Connection, scope: ColumnElement[bool], month: ReportMonth) -> list[Undelivered]:
-    """Return the due reports that are missed or unresolved, with what would have been sent, by key."""
-    columns = deliveries.c
-    rows = connection.execute(
-        select(
-            columns.kind,
-            columns.subject,
-            columns.state,
-            columns.detail,
-            columns.path,
-            columns.payload_sha256,
-            columns.source_sha256,
-            payloads.c.body,
-        )
-        .outerjoin(payloads, payloads.c.sha256 == columns.payload_sha256)
-        .where(scope, columns.month == str(month), columns.due, columns.state.in_([state.value for state in OVER]))
-        .order_by(KIND_ORDER, columns.subject)
+def _undelivered(month: ReportMonth, row: Any) -> Undelivered:  # noqa: ANN401 - a row's type names its columns
+    # What was sent stays what it was; what never left counts only as far as the source still says it.
+    usable = row.state == State.UNRESOLVED or row.source_sha256 == row.payload_sha256
+    return Undelivered(
+        key=DeliveryKey(month, Kind(row.kind), row.subject),
+        state=State(row.state),
+        reason=row.detail,
+        path=row.path,
+        payload_sha256=row.payload_sha256 if usable else None,
+        body=row.body.encode() if usable and row.body is not None else None,
     )
-    found = []
-    for row in rows:
-        # What was sent stays what it was; what never left counts only as far as the source still says it.
-        usable = row.state == State.UNRESOLVED or row.source_sha256 == row.payload_sha256
-        found.append(
-            Undelivered(
-                key=DeliveryKey(month, Kind(row.kind), row.subject),
-                state=State(row.state),
-                reason=row.detail,
-                path=row.path,
-                payload_sha256=row.payload_sha256 if usable else None,
-                body=row.body.encode() if usable and row.body is not None else None,
-            )
-        )
-    return found
-
-
-def months(connection: Connection, scope: ColumnElement[bool]) -> list[ReportMonth]:
-    """Return the months that the ledger knows, in order."""
-    found = connection.execute(select(deliveries.c.month).where(scope).distinct().order_by(deliveries.c.month))
-    return [ReportMonth.parse(month) for month in found.scalars()]
-
-
-def last_completed(connection: Connection, scope: ColumnElement[bool]) -> tuple[ReportMonth, datetime] | None:
-    """Return the latest month with every due report delivered, and when the last of them changed.
-
-    Goes back month by month for two years: a whole history would be read anew at each heartbeat.
-    """
-    columns = deliveries.c
-    undone = func.count().filter(columns.state.not_in([state.value for state in DONE]))
-    before = None
-    for _ in range(24):
-        earlier = scope if before is None else and_(scope, columns.month < before)
-        month = connection.execute(select(func.max(columns.month)).where(earlier, columns.due)).scalar_one()
-        if month is None:
-            return None
-        of_month = select(undone, func.max(columns.updated_at)).where(scope, columns.month == month, columns.due)
-        left, at = connection.execute(of_month).one()
-        if not left:
-            return ReportMonth.parse(month), at
-        before = month
-    return None
 
 
 def durations(connection: Connection, *, limit: int = 10_000) -> list[float]:

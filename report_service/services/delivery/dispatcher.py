@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.months import SubmissionWindow
-    from report_service.ports import AttemptResult, CompletedRequest, Events, Ledger
+    from report_service.ports import AttemptLog, AttemptResult, CompletedRequest, Events
     from report_service.services.delivery.lease_keeper import LeaseKeeper
     from report_service.services.delivery.means import Means
     from report_service.services.delivery.outcomes import OutcomeHandler, RunStats
@@ -60,7 +60,7 @@ class Chosen:
 class Deliverer:
     """One run's delivery of one month."""
 
-    ledger: Ledger
+    attempts: AttemptLog
     means: Means
     events: Events
     window: SubmissionWindow
@@ -95,7 +95,7 @@ class Deliverer:
                     return
                 lease, chosen = self.lease_keeper.keep(), self._choose()
                 if ended or chosen:
-                    self.ledger.record(ended, [one.start for one in chosen], lease=lease)
+                    self.attempts.record(ended, [one.start for one in chosen], lease=lease)
                 self._store_is_back()
             except StoreUnavailable as lost:
                 ended += self._outlast(lost)
@@ -127,7 +127,7 @@ class Deliverer:
                 self.done.halt(self.outcomes.no_answer(f"for {idle_s:.0f} s"))
             return self.done.halted is None
         if self._look_again_at == NEVER:
-            waiting = self.ledger.waiting(self.window.month)
+            waiting = self.attempts.waiting(self.window.month)
             if waiting is None:
                 return False
             self._look_again_at = now + self._in_s(waiting[0])
@@ -208,7 +208,7 @@ class Deliverer:
         """Read on in the ledger when the last page is used up and there may be more."""
         if self._queue or self.means.clock.monotonic() < self._look_again_at:
             return
-        self._queue.extend(self.ledger.due(self.window.month, at=self.means.clock.now(), limit=PAGE))
+        self._queue.extend(self.attempts.due(self.window.month, at=self.means.clock.now(), limit=PAGE))
         if not self._queue:  # until one is put off, or `_has_more` finds one that waits
             self._look_again_at = NEVER
 
@@ -258,8 +258,8 @@ class Deliverer:
         never went out: they are adopted, as from a former holder.
         """
         lease = self.lease_keeper.keep(within_s=NEVER)
-        self.ledger.record(ended, [], lease=lease)
-        self.ledger.recover_in_flight(at=self.means.clock.now(), timeout_s=self.means.timeout_s, lease=lease)
+        self.attempts.record(ended, [], lease=lease)
+        self.attempts.recover_in_flight(at=self.means.clock.now(), timeout_s=self.means.timeout_s, lease=lease)
         self._look_again_at = 0.0
         self._tell(ended)
         return []
@@ -277,7 +277,7 @@ class Deliverer:
         self._store_lost_at = None
         self.done.halt(lost)
         with suppress(LeaseLost, StoreUnavailable):
-            self.ledger.record(ended, [], lease=self.lease_keeper.lease)
+            self.attempts.record(ended, [], lease=self.lease_keeper.lease)
 
     # --- 4. what came back
 

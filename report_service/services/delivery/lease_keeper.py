@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from report_service.ports import Clock, Lease, Ledger
+    from report_service.ports import Clock, Lease, LeaseStore
 
 RENEW_BEFORE_S = 30.0
 """A lease is renewed when it has less than this left."""
@@ -16,7 +16,7 @@ RENEW_BEFORE_S = 30.0
 class LeaseKeeper:
     """One run's right to deliver."""
 
-    ledger: Ledger
+    leases: LeaseStore
     clock: Clock
     lease: Lease
 
@@ -24,7 +24,7 @@ class LeaseKeeper:
         """Return the lease, renewed if less than so much of it is left; raise LeaseLost, StoreUnavailable."""
         now = self.clock.monotonic()
         if self.lease.valid_until - now < within_s:
-            self.lease = self.ledger.renew(self.lease, at=now)
+            self.lease = self.leases.renew(self.lease, at=now)
         return self.lease
 
     def end(self) -> None:

@@ -41,6 +41,7 @@ class SomeLedger:
 
     def __init__(self, waiting: datetime | None = None) -> None:
         self._waiting = waiting
+        self.attempts = self.status = self
 
     def month_counts(self, month: ReportMonth) -> MonthCounts:
         states = {State.PENDING: 6, State.IN_FLIGHT: 3, State.ACCEPTED: 5}

@@ -21,7 +21,7 @@ from tests.support.fakes import FakeClock, RecordingEvents
 
 if TYPE_CHECKING:
     from report_service.errors import ReportServiceError
-    from report_service.ports import Ledger
+    from report_service.ports import StatusQueries
     from report_service.services.reconcile import Reconciler
 
 AUGUST, SEPTEMBER, OCTOBER, NOVEMBER = (ReportMonth(2026, number) for number in (8, 9, 10, 11))
@@ -79,7 +79,7 @@ class Office:
 
 def backfill(office: Office, first_month: ReportMonth | None = None) -> Backfill:
     return Backfill(
-        ledger=cast("Ledger", office),
+        status=cast("StatusQueries", office),
         reconciler=cast("Reconciler", office),
         clock=office.clock,
         events=RecordingEvents(),

@@ -49,6 +49,7 @@ from report_service.services.planner import Planner
 from report_service.services.reconcile import Reconciler
 from report_service.services.reconcile_loop import ReconcileLoop
 from report_service.services.transitions import TransitionsOnly
+from report_service.settings.rotation import CurrentSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,6 +79,7 @@ class Service:
     wire: Wire
     first_month: ReportMonth | None
     reconciler: Reconciler
+    secrets: CurrentSecrets
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -140,11 +142,13 @@ def build(
     new_rate_limiter: Callable[[], RateLimiter] | None = None,
     executor: Callable[[ReportApi], RequestExecutor] | None = None,
     seed: int | None = None,
+    read_settings: Callable[[], Settings] | None = None,
 ) -> Service:
     """Return the service that the settings describe, on the system's clock and network unless given others.
 
     `learn` is told each secret that comes up at run time (tokens), `store` is one whose tables the caller sees
-    to, `mock` stands in for the API in mock mode, `seed` makes all that is random repeat itself.
+    to, `mock` stands in for the API in mock mode, `seed` makes all that is random repeat itself. `read_settings`
+    reads the settings anew when a secret was rotated; without it they stay as they are.
     """
     clock = clock or SystemClock()
     random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
@@ -156,7 +160,8 @@ def build(
     wire = Wire(routes_of(settings), obelis.datetime_format)
     first = settings.schedule.first_month
     first_month = ReportMonth.parse(first) if first else None
-    api = _LearningApi(_api(settings, clock, mock, random_), learn)
+    secrets = CurrentSecrets(settings, read=read_settings or (lambda: settings), learn=learn)
+    api = _LearningApi(_api(settings, secrets, clock, mock, random_), learn)
     workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
 
     def planner(events: Events) -> Planner:
@@ -203,6 +208,7 @@ def build(
         wire=wire,
         first_month=first_month,
         reconciler=reconciler,
+        secrets=secrets,
         _closing=[store.close, api.close, workers.close],
     )
 
@@ -324,7 +330,9 @@ class _LearningApi:
         return token
 
 
-def _api(settings: Settings, clock: Clock, mock: MockObelis | None, random_: random.Random) -> HttpReportApi:
+def _api(
+    settings: Settings, secrets: CurrentSecrets, clock: Clock, mock: MockObelis | None, random_: random.Random
+) -> HttpReportApi:
     obelis = settings.obelis
     transports: Transports
     if obelis.mode == "mock":
@@ -338,7 +346,7 @@ def _api(settings: Settings, clock: Clock, mock: MockObelis | None, random_: ran
         credentials=ClientCredentials(
             token_url=obelis.token_url,
             client_id=obelis.client_id,
-            client_secret=obelis.client_secret.get_secret_value(),
+            client_secret=secrets.client_secret,
             cpo_id=obelis.cpo_id,
         ),
         transports=transports,

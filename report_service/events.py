@@ -219,6 +219,7 @@ FIELDS: Mapping[str, Field] = {
         _whole("last_completed_unix", "when that month was completed, Unix seconds"),
         _whole("last_run_failed", "1 when the latest run ended with run.failed, else 0", 0, 1),
         _flag("lease_holder", "whether this process is the one that delivers"),
+        _flag("changed", "whether the client secret is another one now"),
         _whole("expires_unix", "when the token ends, Unix seconds"),
         _text("revision", "the revision of the store's tables"),
     )
@@ -269,6 +270,12 @@ EVENTS: Mapping[str, Event] = {
             "No token, or a fresh one was refused: check the credentials.",
             "detail",
             "http_status",
+        ),
+        _event(
+            "secrets.reread",
+            _INFO,
+            "The secrets were read anew, after SIGHUP (hangup) or because the API refused them (refused).",
+            "reason changed",
         ),
         # Runs
         _event("run.started", _INFO, "A run began.", "month trigger endpoint instance"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,9 @@ def backfill(
     with (
         logging_to(sys.stderr, settings, least="warning" if progress else None) as logging,
         stop.listening(),
-        service_of(settings, logging, events=progress, stop=stop) as service,
+        service_of(
+            settings, logging, events=progress, stop=stop, read_settings=partial(settings_of, ctx)
+        ) as service,
     ):
         filling = Backfill(
             status=service.ledger.status,

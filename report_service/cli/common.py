@@ -12,7 +12,7 @@ import typer
 from report_service.errors import ReportServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -49,12 +49,19 @@ class ShutdownSignal:
         self._reason = signal.Signals(number).name
 
 
-def settings_of(ctx: typer.Context) -> Settings:
-    """Return the settings that the command line names; raise ConfigurationError."""
+def settings_of(ctx: typer.Context, *, warn: Callable[[str], None] | None = None) -> Settings:
+    """Return the settings that the command line names; raise ConfigurationError.
+
+    `warn` is told what looks like a setting and is none; without it standard error is.
+    """
     from report_service.settings import load_settings
 
     path: Path | None = ctx.obj
-    return load_settings(path)
+    return load_settings(path, warn=warn or _warn)
+
+
+def _warn(warning: str) -> None:
+    print(f"Warning: {warning}", file=sys.stderr)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging as logging_
+import logging
 import os
 import signal
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from report_service.bootstrap import Daemon
+    from report_service.bootstrap import Daemon, Service
     from report_service.logs.config import Logging
     from report_service.ports import Events
     from report_service.settings import Settings
+
+
+_log = logging.getLogger(__name__)
 
 
 def daemon(ctx: typer.Context) -> int:
@@ -29,13 +33,16 @@ def daemon(ctx: typer.Context) -> int:
 
     Sleeps until the month's release (section [schedule]), delivers, tries again what did not get through, and says
     how it stands in the log, one JSON event a line on standard output. Ends with SIGTERM or SIGINT. The settings
-    are read at start only.
+    are read at start only, but for the client secret: SIGHUP, or its refusal, makes the daemon read it anew.
     """
-    sign = ShutdownSignal()
-    with sign.listening(), _hangups():
-        settings = _settings(ctx)
-        with logging_to(sys.stdout, settings) as logging:
-            return told(logging.events, lambda: _serve(settings, logging, sign))
+    sign, hangups, warnings = ShutdownSignal(), Hangups(), list[str]()
+    with sign.listening(), hangups.listening():
+        settings = _settings(ctx, warnings)
+        with logging_to(sys.stdout, settings) as log:
+            for warning in warnings:
+                _log.warning(warning)
+            read = partial(settings_of, ctx, warn=_log.debug)
+            return told(log.events, lambda: _serve(settings, log, sign, hangups, read))
 
 
 def told(events: Events, serve: Callable[[], int]) -> int:
@@ -50,13 +57,13 @@ def told(events: Events, serve: Callable[[], int]) -> int:
         return 1
 
 
-def _settings(ctx: typer.Context) -> Settings:
+def _settings(ctx: typer.Context, warnings: list[str]) -> Settings:
     """Return the settings; that they cannot be used is told in the log as well."""
     try:
-        return settings_of(ctx)
+        return settings_of(ctx, warn=warnings.append)
     except UsageError as exc:
-        with logging_to(sys.stdout) as logging:
-            _refuse(logging.events, exc)
+        with logging_to(sys.stdout) as log:
+            _refuse(log.events, exc)
         raise
 
 
@@ -64,21 +71,28 @@ def _refuse(events: Events, why: UsageError) -> None:
     events.emit("config.invalid", detail=why.message, hint=why.hint)
 
 
-def _serve(settings: Settings, logging: Logging, sign: ShutdownSignal) -> int:
+def _serve(
+    settings: Settings,
+    log: Logging,
+    sign: ShutdownSignal,
+    hangups: Hangups,
+    read_settings: Callable[[], Settings],
+) -> int:
     from report_service.adapters.health_file import HealthFile
     from report_service.bootstrap import build_daemon
 
     pulse = HealthFile(settings.health_file)
     made = build_daemon(
         settings,
-        events=logging.events,
-        redact=logging.redactor,
-        learn=logging.redactor.learn,
+        events=log.events,
+        redact=log.redactor,
+        learn=log.redactor.learn,
         write=pulse.write,
         stop=sign,
+        read_settings=read_settings,
     )
     try:
-        rested = _run(made, logging.events, sign)
+        rested = _run(made, log.events, lambda: _turn(made.service, hangups, sign))
     finally:
         pulse.remove()
     if not rested:
@@ -88,7 +102,15 @@ def _serve(settings: Settings, logging: Logging, sign: ShutdownSignal) -> int:
     return 0
 
 
-def _run(made: Daemon, events: Events, sign: ShutdownSignal) -> bool:
+def _turn(service: Service, hangups: Hangups, sign: ShutdownSignal) -> str | None:
+    """Do what a SIGHUP asked for since the last turn; return why the process is to end, if it is."""
+    if hangups.taken():
+        changed = service.secrets.reread()
+        service.events.emit("secrets.reread", reason="hangup", changed=changed)
+    return sign()
+
+
+def _run(made: Daemon, events: Events, turn: Callable[[], str | None]) -> bool:
     from report_service.scheduler import Alarms
 
     service, settings = made.service, made.service.settings
@@ -110,18 +132,28 @@ def _run(made: Daemon, events: Events, sign: ShutdownSignal) -> bool:
         events=service.events,
         worker_health=made.worker_health,
     )
-    return alarms.run(sign, grace_s=settings.run.grace_s)
+    return alarms.run(turn, grace_s=settings.run.grace_s)
 
 
-@contextmanager
-def _hangups() -> Iterator[None]:
-    """Answer SIGHUP, with which other daemons read their settings anew."""
+class Hangups:
+    """SIGHUP, with which other daemons read their settings anew."""
 
-    def answer(_number: int, _frame: FrameType | None) -> None:
-        logging_.getLogger(__name__).info("SIGHUP: the settings are read at start only; restart to change them")
+    def __init__(self) -> None:
+        self._came = False
 
-    before = signal.signal(signal.SIGHUP, answer)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    def taken(self) -> bool:
+        """Return True if one came since the last call."""
+        came, self._came = self._came, False
+        return came
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch the signal."""
+        before = signal.signal(signal.SIGHUP, self._take)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True

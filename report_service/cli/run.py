@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +48,9 @@ def run(
     with (
         logging_to(stream, settings, least=least) as logging,
         stop.listening(),
-        service_of(settings, logging, events=progress, stop=stop) as service,
+        service_of(
+            settings, logging, events=progress, stop=stop, read_settings=partial(settings_of, ctx)
+        ) as service,
     ):
         wanted = month_of(month, service.clock)
         if dry_run:

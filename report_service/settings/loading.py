@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
@@ -23,7 +24,7 @@ from report_service.settings.model import Settings
 from report_service.settings.rules import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -37,6 +38,7 @@ _SERVICE_LINK = re.compile(
     rf"(?!.*__){ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
 
+_log = logging.getLogger(__name__)
 _HIDDEN = "(not shown)"
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _RULES = {
@@ -65,11 +67,13 @@ def load_settings(
     *,
     secrets_dir: Path = SECRETS_DIR,
     default_files: Iterable[Path] = DEFAULT_FILES,
+    warn: Callable[[str], None] = _log.warning,
 ) -> Settings:
     """Return the settings: environment over `_FILE` variables over the secrets folder over the TOML file.
 
     `path` is the command line's --config; without it the file that REPORT_SERVICE_CONFIG names, or the
-    first of `default_files` that is there, or none. `environ` is the process's own unless given.
+    first of `default_files` that is there, or none. `environ` is the process's own unless given; an empty
+    variable counts as unset, and `warn` is told of each that looks like a setting and names no section.
     Raise ConfigurationError that lists every problem and holds no secret, not even in its context.
     """
     environ = os.environ if environ is None else environ
@@ -84,6 +88,8 @@ def load_settings(
             "the configuration cannot be used:\n" + "\n".join(f"  - {line}" for line in reading.problems),
             hint="Correct each line above; config/report-service.toml explains every setting.",
         )
+    for warning in reading.warnings:
+        warn(warning)
     return settings
 
 
@@ -101,6 +107,7 @@ class _Reading:
 
     def __init__(self, secrets_dir: Path) -> None:
         self.problems: list[str] = []
+        self.warnings: list[str] = []
         self._given: dict[tuple[str, ...], _Given] = {}
         self._file = DEFAULT_FILES[0]
         self._file_is_broken = False
@@ -152,13 +159,12 @@ class _Reading:
 
     def environment(self, environ: Mapping[str, str]) -> None:
         """Read the environment: first the files that `_FILE` variables name, then the variables themselves."""
-        ours = {name: self._variable(name) for name in sorted(environ) if _is_ours(name)}
+        ours = {name: self._variable(name) for name in sorted(environ) if environ[name] and _is_ours(name)}
         for name in (name for name, setting in ours.items() if setting is None):
             if setting := self._variable(name.removesuffix("_FILE")):
                 self._read(setting, Path(environ[name]), place=name, optional=False)
             else:
-                known = {variable.removeprefix(ENV_PREFIX): variable for variable in self._variables}
-                self._unknown(name, name[len(ENV_PREFIX) :].upper(), known)
+                self._unknown_variable(name)
         for name, setting in ours.items():
             if setting:
                 self._give(setting, _typed(environ[name], setting.kind), name)
@@ -192,8 +198,16 @@ class _Reading:
         self._given[setting.path] = _Given(value=value, place=place, shown=shown)
 
     def _unknown(self, place: str, name: str, known: Mapping[str, str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1)
-        self.problems.append(f"{place}: no such setting" + "".join(f"; the nearest is {known[it]}" for it in near))
+        self.problems.append(f"{place}: no such setting{_nearest(name, known)}")
+
+    def _unknown_variable(self, name: str) -> None:
+        """Refuse a variable that names a section; without one it may well be somebody else's."""
+        known = {variable.removeprefix(ENV_PREFIX): variable for variable in self._variables}
+        short = name[len(ENV_PREFIX) :].upper()
+        if "__" in short:
+            self._unknown(name, short, known)
+        else:
+            self.warnings.append(f"{name}: no such setting, so it is passed over{_nearest(short, known)}")
 
     def settings(self) -> Settings | None:
         """Return the settings if they are whole and right."""
@@ -236,12 +250,22 @@ def _is_ours(variable: str) -> bool:
     return variable.upper().startswith(ENV_PREFIX)
 
 
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return "".join(f"; the nearest is {known[it]}" for it in near)
+
+
 def _typed(text: str, kind: object) -> object:
-    """Return text as TOML would have it; what is no number or truth value stays text, to be refused."""
+    """Return text as TOML would have it, truth values and choices in any case.
+
+    What is no number or truth value stays text, to be refused.
+    """
+    if text.lower() in get_args(kind):  # of a Literal
+        return text.lower()
     if kind not in (bool, int, float):
         return text
     try:
-        return json.loads(text)
+        return json.loads(text.lower() if kind is bool else text)
     except ValueError:
         return text
 

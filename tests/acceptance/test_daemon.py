@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections import Counter
@@ -118,20 +119,27 @@ def beat_instance(daemon: Daemon) -> str:
     return str(daemon.of("service.started")[0]["instance"])
 
 
-def test_the_settings_are_told_once_without_secrets_and_read_at_the_start_only(
-    sqlite_cli: Cli, start: Start, start_mock: StartMock
+def test_the_settings_are_told_once_without_secrets_and_a_hangup_reads_the_secrets_anew(
+    sqlite_cli: Cli, start: Start, start_mock: StartMock, tmp_path: Path
 ) -> None:
-    daemon = start(sqlite_cli.using(**start_mock().settings))
+    secret, settings = tmp_path / "secret", dict(start_mock().settings)
+    secret.write_text(settings.pop("OBELIS__CLIENT_SECRET"))
+    daemon = start(sqlite_cli.using(**settings, OBELIS__CLIENT_SECRET_FILE=secret, NO_SECTION=1))
     daemon.said("run.heartbeat")
+    warned = daemon.said("log.message")
     daemon.process.send_signal(signal.SIGHUP)
-    answer = daemon.said("log.message")
+    same = daemon.said("secrets.reread")
+    secret.write_text("another-secret")
+    daemon.process.send_signal(signal.SIGHUP)
+    other = daemon.said("secrets.reread", 2)
     daemon.end(signal.SIGINT)
 
     (started,) = daemon.of("service.started")
     assert (started["command"], started["month"]) == ("daemon", str(MONTH))
     assert "schedule.heartbeat_seconds = 1," in started["settings"]
-    assert "test-secret" not in daemon.out.read_text()
-    assert "read at start only" in answer["detail"]
+    assert not re.search("test-secret|another-secret", daemon.out.read_text())
+    assert (warned["level"], warned["detail"][:25]) == ("warning", "REPORT_SERVICE_NO_SECTION")
+    assert (same["reason"], same["changed"], other["changed"]) == ("hangup", False, True)
     assert daemon.process.returncode == 0
     assert [line["reason"] for line in daemon.of("service.stopping")] == ["SIGINT"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,7 @@ def a_daemon_in_a_container(folder: Path) -> str:
         "SOURCES__HUBS__URL": "sqlite:///nowhere.sqlite3",
         "SOURCES__HUBS__QUERY": "SELECT 1",
     }
-    return until("run.failed", COMMAND, folder=folder, settings=settings)
+    return until("run.failed", COMMAND, folder=folder, settings=settings, hangup=True)
 
 
 def a_daemon_with_wrong_settings(folder: Path) -> str:
@@ -83,8 +84,12 @@ def a_daemon_with_a_bug(folder: Path) -> str:
     return until("service.crashed", sys.executable, "-c", BREAKS, folder=folder, settings=settings)
 
 
-def until(event: str, *command: str | Path, folder: Path, settings: dict[str, str]) -> str:
-    """Return what a daemon writes until an event, and until its end, which it is asked for then."""
+def until(event: str, *command: str | Path, folder: Path, settings: dict[str, str], hangup: bool = False) -> str:
+    """Return what a daemon writes until an event, and until its end, which it is asked for then.
+
+    `hangup`: make it read its secrets anew before that.
+    """
+    last = "secrets.reread" if hangup else event
     environ = Cli(folder=folder, settings=settings).environment
     with subprocess.Popen(
         [*command, "daemon"], env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -93,7 +98,9 @@ def until(event: str, *command: str | Path, folder: Path, settings: dict[str, st
         written = ""
         for line in process.stdout:
             written += line
-            if f'"event":"{event}"' in line:
+            if hangup and f'"event":"{event}"' in line:
+                process.send_signal(signal.SIGHUP)
+            if f'"event":"{last}"' in line:
                 process.terminate()
         assert event in written
     return written

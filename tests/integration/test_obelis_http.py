@@ -154,7 +154,7 @@ class Bench:
         api = HttpReportApi(
             base_url=url,
             credentials=ClientCredentials(
-                token_url=token_url, client_id="client-1", client_secret="test-secret", cpo_id="DEABC"
+                token_url=token_url, client_id="client-1", client_secret=lambda: "test-secret", cpo_id="DEABC"
             ),
             transports=http_transports(ca_file=ca_file, proxy=proxy),
             clock=SystemClock(),

@@ -52,7 +52,7 @@ def credentials() -> ClientCredentials:
     return ClientCredentials(
         token_url="https://auth.example/oauth/token?pool=1",
         client_id="client-1",
-        client_secret=SECRET,
+        client_secret=lambda: SECRET,
         cpo_id="DEABC",
     )
 
@@ -692,7 +692,10 @@ def test_the_project_s_own_mock_can_be_used_in_process() -> None:
     api = HttpReportApi(
         base_url="https://mock.invalid",
         credentials=ClientCredentials(
-            token_url="https://mock.invalid/token", client_id="mock", client_secret="mock-secret", cpo_id="MOCK"
+            token_url="https://mock.invalid/token",
+            client_id="mock",
+            client_secret=lambda: "mock-secret",
+            cpo_id="MOCK",
         ),
         transports=lambda: transport,
         clock=clock,

@@ -314,11 +314,11 @@ def test_a_file_that_is_no_toml_is_refused_beside_what_else_is_wrong(
     file = tmp_path / "broken.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigurationError) as refused:
-        load_settings(None, {"REPORT_SERVICE_FOO": "1"}, secrets_dir=tmp_path, default_files=(file,))
+        load_settings(None, {"REPORT_SERVICE_FOO__BAR": "1"}, secrets_dir=tmp_path, default_files=(file,))
     message = str(refused.value)
     assert f"{file}: cannot be read as TOML: " in message
     assert reason in message
-    assert "REPORT_SERVICE_FOO: no such setting" in message
+    assert "REPORT_SERVICE_FOO__BAR: no such setting" in message
     assert "is needed" not in message
 
 
@@ -356,7 +356,6 @@ def test_an_unknown_key_is_refused_and_names_the_nearest(toml: str, complaint: s
 @pytest.mark.parametrize(
     ("variable", "nearest"),
     [
-        ("REPORT_SERVICE_OBELIS_CLIENT_ID", "REPORT_SERVICE_OBELIS__CLIENT_ID"),
         ("REPORT_SERVICE_OBELSI__TIMEOUT_S", "REPORT_SERVICE_OBELIS__TIMEOUT_S"),
         ("REPORT_SERVICE_OBELIS__CLIENT_SECRT_FILE", "REPORT_SERVICE_OBELIS__CLIENT_SECRET"),
         ("report_service_obelis__cpo_id", "REPORT_SERVICE_OBELIS__CPO_ID"),
@@ -368,6 +367,48 @@ def test_an_unknown_variable_is_refused_and_names_the_nearest(variable: str, nea
     message = refusal(HTTP, tmp_path, {variable: CANARY})
     assert f"{variable}: no such setting; the nearest is {nearest}" in message
     assert CANARY not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("REPORT_SERVICE_OBELIS_CLIENT_ID", "; the nearest is REPORT_SERVICE_OBELIS__CLIENT_ID"),
+        ("REPORT_SERVICE_X", ""),
+    ],
+)
+def test_an_unknown_variable_without_a_section_is_a_warning_that_names_it(
+    variable: str, nearest: str, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.toml").write_text(HTTP)
+    warnings: list[str] = []
+
+    found = load_settings(
+        tmp_path / "settings.toml", {variable: CANARY}, secrets_dir=tmp_path, warn=warnings.append
+    )
+
+    assert found == load(HTTP, tmp_path)
+    assert warnings == [f"{variable}: no such setting, so it is passed over{nearest}"]
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    empty = dict.fromkeys(
+        (
+            "REPORT_SERVICE_CONFIG",
+            "REPORT_SERVICE_OBELIS__CLIENT_ID",
+            "REPORT_SERVICE_OBELIS__TIMEOUT_S",
+            "REPORT_SERVICE_OBELIS__CLIENT_SECRET_FILE",
+            "REPORT_SERVICE_OBELSI__TIMEOUT_S",
+            "REPORT_SERVICE_X",
+        ),
+        "",
+    )
+    assert load(HTTP, tmp_path, empty) == load(HTTP, tmp_path)
+
+
+def test_truth_values_and_choices_are_understood_in_any_case() -> None:
+    settings = from_environment(OBELIS__MODE="Mock", LOG__LEVEL="WARNING", STORE__AUTO_UPGRADE="False")
+    assert (settings.obelis.mode, settings.log.level, settings.store.auto_upgrade) == ("mock", "warning", False)
+    assert from_environment(STORE__AUTO_UPGRADE="TRUE").store.auto_upgrade is True
 
 
 def test_variables_that_are_no_settings_are_passed_over(tmp_path: Path) -> None:
@@ -390,7 +431,7 @@ def test_all_problems_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
     message = refusal(
         HTTP + "requests_per_minute = 0\n[run]\npatience = 5",
         tmp_path,
-        {"REPORT_SERVICE_LOG__LEVEL": "loud", "REPORT_SERVICE_X": "1"},
+        {"REPORT_SERVICE_LOG__LEVEL": "loud", "REPORT_SERVICE_Q__XYZ": "1"},
     )
     file = tmp_path / "settings.toml"
     limits = "The API's limit, token requests included; above 2000 only on the authority's word"
@@ -398,7 +439,7 @@ def test_all_problems_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
     level = '"debug", "info", "warning" or "error"; monitoring needs "info"'
     assert message.splitlines()[1:] == [
         f"  - {file}: run.patience: no such setting; the nearest is run.patience_s",
-        "  - REPORT_SERVICE_X: no such setting",
+        "  - REPORT_SERVICE_Q__XYZ: no such setting",
         f"  - {file}: obelis.requests_per_minute = 0: must be at least 1 ({limits})",
         f"""  - REPORT_SERVICE_LOG__LEVEL: log.level = "loud": must be {choice} ({level})""",
     ]
@@ -459,7 +500,7 @@ def test_a_wrong_value_is_refused_with_its_key_and_the_rule(
     [
         ("SCHEDULE__HOUR", "six", 'schedule.hour = "six": must be a whole number'),
         ("SCHEDULE__HOUR", "6.5", "schedule.hour = 6.5: must be a whole number"),
-        ("SCHEDULE__HOUR", "", 'schedule.hour = "": must be a whole number'),
+        ("SCHEDULE__HOUR", " ", 'schedule.hour = " ": must be a whole number'),
         ("STORE__AUTO_UPGRADE", "yes", 'store.auto_upgrade = "yes": must be true or false'),
         ("OBELIS__TIMEOUT_S", "Infinity", "obelis.timeout_s = Infinity: must be a number"),
         ("OBELIS__CPO_ID", "\udcff", "must be UTF-8"),
@@ -703,7 +744,7 @@ def test_a_description_is_flat_plain_and_holds_what_is_set(tmp_path: Path) -> No
         (HTTP + f'[store]\nurl = "host=db password={CANARY}"', {}),
         (HTTP + f'[store]\nurl = "mysql://u:{CANARY}@h/d"', {}),
         (HTTP, {"REPORT_SERVICE_OBELIS__CLIENT_SECRET": f"{CANARY}\udcff"}),
-        (HTTP, {"REPORT_SERVICE_OBELIS_CLIENT_SECRET": CANARY}),
+        (HTTP, {"REPORT_SERVICE_OBELIS__SECRET": CANARY}),
         (HTTP, {"REPORT_SERVICE_STORE__URL": CANARY}),
     ],
 )  # fmt: skip

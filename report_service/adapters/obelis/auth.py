@@ -14,7 +14,7 @@ from report_service.errors import ApiUnavailable, CredentialsRefused
 from report_service.ports import Request, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from report_service.domain.responses import ApiResponse
 
@@ -37,12 +37,12 @@ class ClientCredentials:
 
     token_url: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: Callable[[], str] = field(repr=False)  # asked for each request: it may be rotated meanwhile
     cpo_id: str
 
     def token_request(self, request_id: str) -> Request:
         """Return the request for a new token; its path shows the URL without its query."""
-        asked = {"client_id": self.client_id, "client_secret": self.client_secret, "cpo_id": self.cpo_id}
+        asked = {"client_id": self.client_id, "client_secret": self.client_secret(), "cpo_id": self.cpo_id}
         return Request(
             request_id=request_id,
             verb="POST",
@@ -75,8 +75,8 @@ class ClientCredentials:
 
     def _words(self, answer: ApiResponse) -> str:
         """Return the endpoint's own words, without what must not be repeated."""
-        words = classify(answer).detail or "without a word"
-        for secret in (self.client_secret, json.dumps(self.client_secret)[1:-1]):
+        words, secret_sent = classify(answer).detail or "without a word", self.client_secret()
+        for secret in (secret_sent, json.dumps(secret_sent)[1:-1]):
             words = words.replace(secret, "***")
         return _JWT.sub("***", words)
 

@@ -71,12 +71,7 @@ class HttpReportApi:
             "x-correlation-id": correlation_id,
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
-        secrets = (
-            credentials.client_secret,
-            *secrets_in_url(credentials.token_url),
-            *(headers or {}).values(),
-        )
-        self._secret_forms = forms_of(secret for secret in secrets if len(secret) >= TELLING)
+        self._secrets = (*secrets_in_url(credentials.token_url), *(headers or {}).values())
         self._mine = threading.local()
         self._connections: set[WorkerConnection] = set()
         self._watchdog = Watchdog(clock)
@@ -184,7 +179,8 @@ class HttpReportApi:
         if request.token is None and answer.http_status is not None and answer.http_status < 300:
             return answer  # it is to be read, not to be kept
         body = answer.body
-        for form in (*forms_of([request.token or ""]), *self._secret_forms):
+        secrets = _told_forms(self._credentials.client_secret(), *self._secrets)
+        for form in (*forms_of([request.token or ""]), *secrets):
             body = body.replace(form.encode(), b"***")
         return answer if body == answer.body else replace(answer, body=body)
 
@@ -201,6 +197,12 @@ class HttpReportApi:
         self._mine.connection = None
         self._connections.discard(connection)
         connection.hang_up()
+
+
+@lru_cache(maxsize=2)
+def _told_forms(*secrets: str) -> tuple[str, ...]:
+    """Return how an answer may write secrets that are long enough to be looked for."""
+    return tuple(forms_of(secret for secret in secrets if len(secret) >= TELLING))
 
 
 @lru_cache(maxsize=8)

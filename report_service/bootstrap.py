@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
 from report_service.adapters.clock import SystemClock
@@ -30,7 +30,7 @@ from report_service.adapters.obelis.client import HttpReportApi
 from report_service.adapters.obelis.executor import ThreadedExecutor
 from report_service.adapters.obelis.in_process import InProcessTransport
 from report_service.adapters.obelis.transport import Transports, http_transports
-from report_service.adapters.obelis.wire import Wire
+from report_service.adapters.obelis.wire import DatetimeFormat, Wire
 from report_service.domain.delivery import RetryPolicy
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
@@ -39,10 +39,13 @@ from report_service.domain.routes import Routes
 from report_service.domain.secrecy import secrets_in_url
 from report_service.domain.table_schemas import WAIVERS
 from report_service.domain.timetable import Timetable
+from report_service.errors import BadInput, ConfigurationError
 from report_service.mock_api.app import MockObelis
 from report_service.ports import Ledger
+from report_service.services.contract import ContractCheck
 from report_service.services.delivery.means import Means
 from report_service.services.delivery.session import Session
+from report_service.services.described_bodies import DescribedBodies
 from report_service.services.health import WorkerHealth
 from report_service.services.heartbeat import Heartbeat
 from report_service.services.planner import Planner
@@ -50,11 +53,14 @@ from report_service.services.reconcile import Reconciler
 from report_service.services.reconcile_loop import ReconcileLoop
 from report_service.services.transitions import TransitionsOnly
 from report_service.settings.rotation import CurrentSecrets
+from report_service.settings.rules import OWN_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from pathlib import Path
 
+    from report_service.domain.contract import Comparison
     from report_service.domain.responses import ApiResponse
     from report_service.ports import Clock, Events, HealthSnapshot, RateLimiter, ReportApi, RequestExecutor, Token
     from report_service.settings import Settings
@@ -157,12 +163,15 @@ def build(
     ledger = open_ledger(settings, store, clock)
     queries = {name: (source.url.get_secret_value(), source.query) for name, source in settings.sources.items()}
     source = SqlSource(store, {str(name): query for name, query in queries.items()})
-    wire = Wire(routes_of(settings), obelis.datetime_format)
+    routes = routes_of(settings)
+    wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
     first_month = ReportMonth.parse(first) if first else None
     secrets = CurrentSecrets(settings, read=read_settings or (lambda: settings), learn=learn)
     api = _LearningApi(_api(settings, secrets, clock, mock, random_), learn)
     workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
+
+    described = {"breach": _described_bodies(obelis.openapi, routes).breach} if obelis.openapi else {}
 
     def planner(events: Events) -> Planner:
         return Planner(
@@ -174,6 +183,7 @@ def build(
             clock=clock,
             events=events,
             first_month=first_month,
+            **described,
         )
 
     means = Means(
@@ -291,6 +301,34 @@ def routes_of(settings: Settings) -> Routes:
     paths = settings.obelis.paths
     by_kind: Mapping[Kind, str] = {kind: getattr(paths, kind.value) for kind in Kind}
     return Routes.of(prefix=paths.prefix, paths=by_kind, correction=paths.correction)
+
+
+def _described_bodies(openapi: Path, routes: Routes) -> DescribedBodies:
+    """Return what the API's OpenAPI file says of bodies; raise ConfigurationError for one that is not usable."""
+    from report_service.adapters.openapi_file import OpenApiFile  # noqa: PLC0415 - a quarter of a second
+
+    try:
+        file = OpenApiFile(openapi)
+    except BadInput as bad:
+        raise ConfigurationError(f"obelis.openapi: {bad.message}", hint=bad.hint) from bad
+    return DescribedBodies(name=str(openapi), description=file.description, schemas=file, routes=routes)
+
+
+def compare_contract(settings: Settings, openapi: Path) -> Comparison:
+    """Return what an OpenAPI file says otherwise than the service does as it is set; raise BadInput."""
+    from report_service.adapters.openapi_file import OpenApiFile  # noqa: PLC0415 - a quarter of a second
+
+    file, obelis, routes = OpenApiFile(openapi), settings.obelis, routes_of(settings)
+    formats = dict.fromkeys((obelis.datetime_format, *get_args(DatetimeFormat)))
+    return ContractCheck(
+        description=file.description,
+        schemas=file,
+        renderers={name: Wire(routes, name) for name in formats},
+        routes=routes,
+        prefix=obelis.paths.prefix,
+        headers={*OWN_HEADERS, "accept-encoding", "user-agent", *obelis.headers},
+        base_url=obelis.base_url if obelis.mode == "http" else None,
+    ).compare()
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 
 import report_service
 from report_service.cli.backfill import backfill
+from report_service.cli.contract import contract
 from report_service.cli.daemon import daemon
 from report_service.cli.db import db
 from report_service.cli.demo import demo
@@ -40,6 +41,7 @@ app.command("backfill")(backfill)
 app.command("status")(status)
 app.command("waive")(waive)
 app.command("import")(import_)
+app.command("contract")(contract)
 app.command("demo")(demo)
 app.command("mock-api")(mock_api)
 app.command("health")(health)

@@ -9,7 +9,7 @@ from report_service.ports.api import (
     SendCheck,
     Token,
 )
-from report_service.ports.figures import Intake, Renderer, ReportSource, TableFile
+from report_service.ports.figures import BodySchemas, Intake, Renderer, ReportSource, TableFile
 from report_service.ports.ledger import (
     AttemptLog,
     AttemptResult,
@@ -33,6 +33,7 @@ __all__ = [
     "AttemptLog",
     "AttemptResult",
     "AttemptStart",
+    "BodySchemas",
     "Clock",
     "CompletedRequest",
     "DeliveryStatus",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from report_service.domain.contract import Violation
     from report_service.domain.field_errors import FieldErrors
     from report_service.domain.inventory import Inventory
     from report_service.domain.kinds import DeliveryKey, Kind
@@ -38,6 +39,13 @@ class Renderer(Protocol):
         `path` is the one that created it, `obelis_id` what the API answered then. Raise ConfigurationError
         when the configured paths cannot name the report.
         """
+
+
+class BodySchemas(Protocol):
+    """What an API's description says of bodies."""
+
+    def violations(self, schema: str, body: bytes) -> Sequence[Violation]:
+        """Return everything in a JSON body that breaks the schema at a JSON pointer of the description."""
 
 
 class TableFile(Protocol):

@@ -77,6 +77,11 @@ class Plan:
             self.problems.append(problem)
 
 
+def _no_breach(_kind: Kind, _body: bytes) -> str:
+    """Forbid nothing: there is no description."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
     """Plans months of one ledger."""
@@ -89,6 +94,7 @@ class Planner:
     clock: Clock
     events: Events
     first_month: ReportMonth | None  # nothing is due before it
+    breach: Callable[[Kind, bytes], str] = _no_breach  # why the API's description forbids a body; "": it does not
 
     def plan(self, month: ReportMonth, *, hold: Callable[[], Lease], closed: bool) -> Plan:
         """Bring the ledger in line with the source, and say what changed; idempotent.
@@ -205,7 +211,10 @@ class Planner:
         report = read_report(kind, month, row, hub_id=hub_id)
         if isinstance(report, tuple):
             return SourceFinding(reason="; ".join(map(str, report)), raw=_raw(row))
-        return SourceFinding(payload=self.renderer.create(report), raw=_raw(row))
+        payload = self.renderer.create(report)
+        if breach := self.breach(kind, payload.body):
+            return SourceFinding(reason=breach, raw=_raw(row))
+        return SourceFinding(payload=payload, raw=_raw(row))
 
     def _announce(self, month: ReportMonth, kind: Kind, changes: list[PlannedChange]) -> None:
         """Say what a person has to see to, when it begins."""

@@ -147,6 +147,11 @@ class ObelisSettings(Section):
         description='How date-times are sent, in UTC: "milliseconds" (2024-02-22T11:39:56.501Z), '
         '"seconds" or "microseconds"',
     )
+    openapi: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
+        default=None,
+        description="OpenAPI file of the API, YAML or JSON: what it forbids is invalid, and never sent; "
+        "`report-service contract FILE` compares it first",
+    )
     paths: PathSettings = PathSettings()
     headers: dict[
         Annotated[str, AfterValidator(rules.header_name)],

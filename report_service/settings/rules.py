@@ -25,12 +25,13 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-_OWN_HEADERS = frozenset(
+OWN_HEADERS = frozenset(
     {
         *("authorization", "connection", "content-length", "content-type", "host"),
         *("transfer-encoding", "x-correlation-id", "x-request-id"),
     }
 )
+"""Headers that the service sets itself, in lower case."""
 
 
 class PasswordUrl(Secret[str]):
@@ -114,7 +115,7 @@ def header_name(name: str) -> str:
     """Return the name of a header that may be fixed by a setting."""
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError("must be an HTTP header's name: letters, digits and hyphens")
-    if name.lower() in _OWN_HEADERS:
+    if name.lower() in OWN_HEADERS:
         raise ValueError("is set by the service itself: take it out")
     return name
 

@@ -814,7 +814,7 @@ def test_the_example_file_loads_as_it_is_and_changes_nothing(tmp_path: Path) -> 
 
 def test_the_example_file_loads_with_everything_set(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
-    toml = re.sub(r'ca_file = ".*"', f'ca_file = "{tmp_path}/ca.pem"', example_with_everything_set())
+    toml = re.sub(r'(ca_file|openapi) = ".*"', rf'\1 = "{tmp_path}/ca.pem"', example_with_everything_set())
     settings = load(toml.replace('mode = "mock"', 'mode = "http"'), tmp_path)
     assert settings.obelis.endpoint.startswith("https://qa-api.")
     assert settings.obelis.headers

@@ -54,6 +54,15 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    """Return an open store with this version's tables on PostgreSQL."""
+    opened = Store(postgres_url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 

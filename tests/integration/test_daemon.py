@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from report_service.domain.months import ReportMonth
+from report_service.errors import StoreUnavailable
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.ports import RunRecord
 from tests.support.simulated_daemon import LOOK, Daemons, SimulatedDaemon
@@ -399,27 +400,34 @@ def test_a_bug_in_a_run_is_raised_once_and_tried_again_at_the_pace_of_sweeps(
     assert daemon.beat()["last_run_failed"] == 0
 
 
-@pytest.mark.parametrize("elsewhere", [True, False])
+@pytest.mark.parametrize("failing", ["source", "store"])
 def test_a_closing_that_failed_is_tried_again_until_it_succeeds_and_told_once(
-    tmp_path: Path, make: Daemons, elsewhere: bool
+    tmp_path: Path, make: Daemons, failing: str
 ) -> None:
     other = tmp_path / "others.sqlite3"
     source = {"sources__hubs__url": f"sqlite:///{other}", "sources__hubs__query": "SELECT * FROM hubs"}
-    place = site(tmp_path, World(utc("2026-11-20T12:00")), source if elsewhere else {})
-    if elsewhere:
-        other.write_bytes(Path(place.url.removeprefix("sqlite:///")).read_bytes())
-    hubs = Site(world=place.world, url=f"sqlite:///{other}") if elsewhere else place
+    place = site(tmp_path, World(utc("2026-11-20T12:00")), source if failing == "source" else {})
+    other.write_bytes(Path(place.url.removeprefix("sqlite:///")).read_bytes())
+    hubs = Site(world=place.world, url=f"sqlite:///{other}")
+    store_is_away = False
+
+    def tap(step: str) -> None:
+        if store_is_away and step == "ledger.close_month":
+            raise StoreUnavailable("the store cannot be used: gone")
+
     make(place).tick()
     place.world.turn_to(utc("2026-12-01T00:30"))
     hubs.ask("ALTER TABLE hubs RENAME TO away")
-    daemon = make(place)
+    store_is_away = failing == "store"
+    daemon = make(place, tap=tap)
     daemon.live(utc("2026-12-01T00:50"))
     failed = [run for run in daemon.events.of("run.failed") if run["month"] == "2026-10"]
     assert daemon.daemon.worker_health.failing is not None
     hubs.ask("ALTER TABLE away RENAME TO hubs")
+    store_is_away = False
     daemon.live(utc("2026-12-01T02:00"))
 
-    assert len(failed) == 2 if elsewhere else 15 < len(failed) < 21
+    assert len(failed) == 2 if failing == "source" else 15 < len(failed) < 21
     assert daemon.daemon.worker_health.failing is None
     assert len([run for run in daemon.events.of("run.completed") if run["month"] == "2026-10"]) == 1
     assert len(daemon.events.of("window.closed")) == 1

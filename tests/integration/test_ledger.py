@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from report_service.adapters.db.status_queries import durations
 from report_service.adapters.db.tables import deliveries, payloads, runs
@@ -17,7 +18,7 @@ from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import RecentRequest
 from report_service.domain.responses import ApiResponse, Outcome
-from report_service.errors import IllegalTransition, LeaseLost, StoreUnavailable
+from report_service.errors import IllegalTransition, LeaseLost
 from report_service.ports import DeliveryStatus, RunRecord, Undelivered, Waiver
 from tests.support.ledger_desk import (
     CONFLICT,
@@ -133,7 +134,7 @@ def test_reports_with_the_same_body_share_it(desk: Desk) -> None:
 def test_the_database_itself_refuses_a_second_row_for_a_report(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     twin = {name: value for name, value in desk.row("a")._mapping.items() if name != "id"}
-    with pytest.raises(StoreUnavailable, match=r"(?i)unique"), desk.store.write() as connection:
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), desk.store.write() as connection:
         connection.execute(insert(deliveries).values(**twin))
 
 
@@ -436,7 +437,7 @@ def test_an_intent_that_fails_takes_the_outcomes_beside_it_back(desk: Desk) -> N
     twin = replace(
         desk.start(second), request=replace(desk.start(second).request, request_id=start.request.request_id)
     )
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(IntegrityError):
         desk.ledger.attempts.record([desk.ended(start, first, YES)], [twin], lease=desk.lease)
     assert desk.states() == {"a": State.IN_FLIGHT, "b": State.PENDING}
     assert [attempt.outcome for attempt in desk.attempts()] == [None]

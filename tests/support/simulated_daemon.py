@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from report_service.bootstrap import Daemon, build_daemon
 from tests.support.fakes import RecordingEvents
-from tests.support.simulation import SimulatedExecutor, settings_of
+from tests.support.simulation import SimulatedExecutor, settings_of, tapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +76,9 @@ class SimulatedDaemon:
         self.daemon.service.close()
 
 
-def start(site: Site, *, redact: Callable[[str], str] = str) -> SimulatedDaemon:
+def start(
+    site: Site, *, redact: Callable[[str], str] = str, tap: Callable[[str], None] | None = None
+) -> SimulatedDaemon:
     """Start a daemon on a site; nothing happens before it looks."""
     events = RecordingEvents()
     pulses: list[HealthSnapshot] = []
@@ -101,6 +103,8 @@ def start(site: Site, *, redact: Callable[[str], str] = str) -> SimulatedDaemon:
         executor=new_exchanges,
         seed=next(site._seeds),
     )
+    if tap is not None:
+        daemon.watch.reconciler = tapped(daemon.watch.reconciler, tap)
     made.append(SimulatedDaemon(world=site.world, daemon=daemon, events=events, pulses=pulses))
     return made[0]
 
@@ -111,8 +115,10 @@ class Daemons:
     def __init__(self) -> None:
         self._started: list[SimulatedDaemon] = []
 
-    def __call__(self, place: Site, *, redact: Callable[[str], str] = str) -> SimulatedDaemon:
-        self._started.append(start(place, redact=redact))
+    def __call__(
+        self, place: Site, *, redact: Callable[[str], str] = str, tap: Callable[[str], None] | None = None
+    ) -> SimulatedDaemon:
+        self._started.append(start(place, redact=redact, tap=tap))
         return self._started[-1]
 
     def close(self) -> None:

@@ -325,7 +325,7 @@ class Site:
             seed=next(self._seeds),
         )
         event.listen(service.store.engine, "connect", _in_haste)
-        reconciler = service.reconciler if tap is None else _tapped(service.reconciler, tap)
+        reconciler = service.reconciler if tap is None else tapped(service.reconciler, tap)
         return Process(world=self.world, service=service, reconciler=reconciler, executor=made[0], events=events)
 
     def elsewhere(self, world: World | None = None, *, environ: Mapping[str, str] | None = None) -> Site:
@@ -361,7 +361,8 @@ def _in_haste(connection: Any, _record: object) -> None:  # noqa: ANN401 - the d
         connection.execute("PRAGMA synchronous=OFF")
 
 
-def _tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
+def tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
+    """Return a reconciler that tells of each call to its ledger and to its executor."""
     ledger = _tapped_ledger(reconciler.ledger, tap)
     executor = cast("RequestExecutor", Tapped(reconciler.means.executor, "executor", tap))
     planner = reconciler.planner

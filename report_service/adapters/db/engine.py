@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from report_service.adapters.db import triage
 from report_service.domain.secrecy import forms_of, secrets_in_url
 from report_service.errors import ConfigurationError, StoreUnavailable
 
@@ -20,6 +21,7 @@ BUSY_TIMEOUT_S = 10
 """How long a writer waits for another: well below the lease's 60 s."""
 
 _POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=20000 -c lock_timeout=10000 -c timezone=UTC"
+"""The ledger's statements are short: one that takes 20 s hangs. A migration is not bound by that, see `schema`."""
 
 
 class Store:
@@ -54,21 +56,27 @@ class Store:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turn the driver's errors into StoreUnavailable: the one place where that happens.
+    """Turn what a store that is away raises into StoreUnavailable: the one place where that happens.
 
-    SQLAlchemy's other errors are bugs, which no waiting for the store mends: they stay what they are.
+    What is a bug (see `triage`) stays what it is: no waiting for the store mends it.
     """
     try:
         yield
-    except (DBAPIError, NoConnectionFree) as exc:
-        shown = _shown(engine.url)
-        words = str(exc.orig if isinstance(exc, DBAPIError) else exc)
-        reason = without_password(" ".join(words.split()), engine.url)
-        raise StoreUnavailable(
-            f"the store {shown} cannot be used: {reason}",
-            hint="See that the database is up, its disk is not full and the URL in [store] is right. "
-            "Nothing is lost: what was recorded stays, the rest is still due.",
-        ) from exc
+    except NoConnectionFree as exc:
+        raise _unavailable(engine, str(exc), triage.ROOM) from exc
+    except DBAPIError as exc:
+        hint = triage.way_out(exc)
+        if hint is None:
+            raise
+        raise _unavailable(engine, str(exc.orig), hint) from exc
+
+
+def _unavailable(engine: Engine, words: str, hint: str) -> StoreUnavailable:
+    reason = without_password(" ".join(words.split()), engine.url)
+    return StoreUnavailable(
+        f"the store {_shown(engine.url)} cannot be used: {reason}",
+        hint=f"{hint} Nothing is lost: what was recorded stays, the rest is still due.",
+    )
 
 
 def parsed(url: str) -> URL:
@@ -108,7 +116,7 @@ def _engine(text: str) -> Engine:
             "application_name": "report-service",
             "options": _POSTGRES_OPTIONS,
         }
-        return create_engine(url, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        return create_engine(url, pool_pre_ping=True, pool_size=2, hide_parameters=True, connect_args=arguments)
     except (ArgumentError, NoSuchModuleError) as exc:
         raise ConfigurationError(
             "store.url is not the URL of a database",
@@ -121,7 +129,7 @@ def _sqlite(url: str, database: str | None) -> Engine:
         raise ConfigurationError(
             f"store.url: the folder of {database!r} does not exist", hint="Make it, or name another file."
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type

@@ -6,6 +6,7 @@ process asks for the revision when it starts.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ import report_service
 from report_service.errors import SchemaOutdated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alembic.config import Config
     from sqlalchemy import Connection
 
@@ -47,8 +50,7 @@ def upgrade(store: Store, *, revision: str = "head") -> None:
     """Bring the tables up to a revision; all or nothing."""
     from alembic import command  # noqa: PLC0415 - see above
 
-    with store.write() as connection:
-        _one_at_a_time(connection)
+    with migrating(store) as connection:
         command.upgrade(_config(connection), revision)
 
 
@@ -56,8 +58,7 @@ def downgrade(store: Store, *, revision: str) -> None:
     """Take the tables down to a revision (`base`: remove them all, with what they hold)."""
     from alembic import command  # noqa: PLC0415 - see above
 
-    with store.write() as connection:
-        _one_at_a_time(connection)
+    with migrating(store) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -85,10 +86,18 @@ def require_current(store: Store, *, auto_upgrade: bool) -> str | None:
     return head
 
 
-def _one_at_a_time(connection: Connection) -> None:
-    """On PostgreSQL take a lock until the transaction ends; SQLite's write transaction is one already."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+@contextmanager
+def migrating(store: Store) -> Iterator[Connection]:
+    """Yield a transaction in which one process alone migrates, however long it takes on tables of many years.
+
+    SQLite's write transaction is that already. On PostgreSQL only the wait for a lock has an end, 10 s: whoever
+    comes after one that waits for a table waits, too.
+    """
+    with store.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        yield connection
 
 
 def _config(connection: Connection) -> Config:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, month_of, service_of, settings_of
+from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from report_service.bootstrap import Service
@@ -53,12 +54,27 @@ def run(
         ) as service,
     ):
         wanted = month_of(month, service.clock)
+        _refuse_forgotten(service, wanted)
         if dry_run:
             return _preview(service, wanted, json=json)
         waits = settings.run.patience_s if patience is None else patience
         with progress.showing(service.ledger) if progress else nullcontext():
             result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
         return conclude(service, result, json=json)
+
+
+def _refuse_forgotten(service: Service, month: ReportMonth) -> None:
+    """Raise BadInput for a closed month that the ledger does not know: all of it would count as missed."""
+    from report_service.domain.months import SubmissionWindow
+
+    window = SubmissionWindow.of(month, guard_s=service.settings.obelis.window_guard_s)
+    if window.has_closed(service.clock.now()) and month not in service.ledger.status.months():
+        raise BadInput(
+            f"reports for {month} could be sent until {window.last_send:%Y-%m-%d %H:%M} UTC, and this ledger "
+            "has none of them",
+            hint="Nothing was recorded. If they have to be handed in by other means: report-service backfill "
+            f"--from {month} --to {month}",
+        )
 
 
 def conclude(service: Service, result: RunResult, *, json: bool) -> int:

@@ -145,13 +145,40 @@ def test_an_inventory_that_shrank_is_no_success(sqlite_cli: Cli, figures: Figure
         for point in figures["points"]
     ]
     sqlite_cli.stock(figures | {"hubs": [gone, *figures["hubs"][1:]], "points": points})
-    sqlite_cli("run", "--month", MONTH.shift(-1))
+    sqlite_cli("backfill", "--from", MONTH.shift(-1), "--to", MONTH.shift(-1), "--yes")
 
     done = sqlite_cli("run")
 
     assert done.code == 3
     assert f"Inventory: {DUE - 5} reports are due, {DUE} were the month before." in done.err
     assert sqlite_cli.states() == {"accepted": DUE - 5}
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--json"]])
+def test_a_closed_month_that_the_ledger_does_not_know_is_left_to_backfill(
+    cli: Cli, figures: Figures, options: list[str]
+) -> None:
+    cli.stock(figures)
+    long_ago = MONTH.shift(-8)
+
+    done = cli("run", "--month", long_ago, *options)
+
+    assert done.code == 2
+    assert f"Error: reports for {long_ago} could be sent until " in done.err
+    assert f"report-service backfill --from {long_ago} --to {long_ago}\n" in done.err
+    assert done.out == ""
+    assert cli.rows("SELECT count(*) FROM deliveries") == cli.rows("SELECT count(*) FROM runs") == [(0,)]
+
+
+def test_a_closed_month_that_the_ledger_knows_is_run_and_told_as_it_ended(cli: Cli, figures: Figures) -> None:
+    cli.stock(figures)
+    last = MONTH.shift(-1)
+    cli("backfill", "--from", last, "--to", last, "--yes")
+
+    done = cli("run", "--month", last)
+
+    assert done.code == 3
+    assert f"Not complete: 0 of {DUE} reports are in." in done.err
 
 
 def test_a_run_for_a_program_ends_with_the_status_on_standard_output_alone(
@@ -401,7 +428,7 @@ def test_a_store_that_cannot_be_reached_stops_the_run(sqlite_cli: Cli) -> None:
     assert done.code == 4
     message, hint = _error(done.err)
     assert message.startswith("the store postgresql+psycopg://nobody:***@127.0.0.1:1/none cannot be used")
-    assert "[store]" in hint
+    assert "store.url" in hint
 
 
 def _error(told: str) -> tuple[str, str]:

@@ -43,6 +43,10 @@ MOCK_API = {
 """What stands in mock mode for each setting that http mode needs; no such host can exist (RFC 2606)."""
 
 
+ARRIVAL_MARGIN_S = 5
+"""What a request may be late beside its time-out: what two clocks, and the API's whole seconds, leave unknown."""
+
+
 class Section(BaseModel):
     """What all sections have in common."""
 
@@ -102,16 +106,16 @@ class ObelisSettings(Section):
         validate_default=True,
         description="Whole URL of the token endpoint, as OBELIS gave it to you",
     )
-    client_id: str = Field(
+    client_id: Annotated[str, AfterValidator(rules.printable_text)] = Field(
         default=None, validate_default=True, min_length=1, description="Client id that OBELIS gave you"
     )
-    client_secret: Annotated[SecretStr, AfterValidator(rules.printable)] = Field(
+    client_secret: Annotated[SecretStr, AfterValidator(rules.printable_secret)] = Field(
         default=None,
         validate_default=True,
         description="Client secret that OBELIS gave you; keep it out of this file: "
         "use the environment, a _FILE variable or the secrets folder",
     )
-    cpo_id: str = Field(
+    cpo_id: Annotated[str, AfterValidator(rules.printable_text)] = Field(
         default=None, validate_default=True, min_length=1, description="Your id as charge point operator"
     )
     requests_per_minute: int = Field(
@@ -132,9 +136,8 @@ class ObelisSettings(Section):
     )
     window_guard_s: float = Field(
         default=60,
-        ge=0,
         le=3600,
-        description="Seconds kept free of sending at either end of a month's window: 0 to 3600",
+        description="Seconds kept free of sending at either end of a month's window: timeout_s + 5 to 3600",
     )
     ca_file: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
         default=None, description="PEM file of authorities to trust instead of the usual ones"
@@ -155,7 +158,7 @@ class ObelisSettings(Section):
     paths: PathSettings = PathSettings()
     headers: dict[
         Annotated[str, AfterValidator(rules.header_name)],
-        Annotated[SecretStr, AfterValidator(rules.printable)],
+        Annotated[SecretStr, AfterValidator(rules.header_value)],
     ] = Field(default={}, description="Header sent with every request; names are sent in lower case")
 
     @property
@@ -171,6 +174,17 @@ class ObelisSettings(Section):
         if info.data.get("mode") == "http":
             raise ValueError('is needed when obelis.mode = "http"')
         return MOCK_API[info.field_name]
+
+    @field_validator("window_guard_s")
+    @classmethod
+    def _what_leaves_last_arrives_in_the_window(cls, guard_s: float, info: ValidationInfo) -> float:
+        least = info.data.get("timeout_s", 0) + ARRIVAL_MARGIN_S
+        if guard_s < least:
+            raise ValueError(
+                f"must be at least {least:g} (obelis.timeout_s + {ARRIVAL_MARGIN_S}): a request that leaves last "
+                "must arrive while the window is open"
+            )
+        return guard_s
 
     @field_validator("proxy")
     @classmethod

@@ -24,7 +24,7 @@ _MASKABLE_URL = re.compile(r"([a-z][a-z0-9+.-]*://)([^?#]*@)?([^@?#]*)([?#][^@]*
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 OWN_HEADERS = frozenset(
     {
         *("authorization", "connection", "content-length", "content-type", "host"),
@@ -120,9 +120,22 @@ def header_name(name: str) -> str:
     return name
 
 
-def printable(value: SecretStr) -> SecretStr:
-    """Return a secret that can be sent as it is, and cannot break a request apart."""
-    if not _PRINTABLE.fullmatch(value.get_secret_value()):
+def printable_text(text: str) -> str:
+    """Return text of any script that can be sent in JSON, kept in any store and shown on a line."""
+    if not text or text != text.strip() or not text.isprintable():
+        raise ValueError("must be printable text, not empty, without spaces at its ends")
+    return text
+
+
+def printable_secret(value: SecretStr) -> SecretStr:
+    """Return a secret that is `printable_text`."""
+    printable_text(value.get_secret_value())
+    return value
+
+
+def header_value(value: SecretStr) -> SecretStr:
+    """Return a header's value: ASCII, sent as it is, that cannot break a request apart (RFC 9110, 5.5)."""
+    if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
         raise ValueError("must be printable ASCII, not empty, without spaces at its ends")
     return value
 

@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -144,6 +144,19 @@ def test_a_token_request_goes_to_its_own_url_with_the_credentials_and_no_token(a
     assert "authorization" not in sent.headers
     assert sent.headers["user-agent"] == f"report-service/{__version__}"
     assert sent.headers["x-request-id"] == "some-id"
+
+
+@pytest.mark.parametrize("secret", ["päßwört-1", "密码密码", 'with "quotes" and \\'])
+def test_a_secret_in_any_script_is_sent_as_it_is_and_not_repeated(secret: str) -> None:
+    mine = replace(credentials(), client_secret=lambda: secret)
+    body = mine.token_request("some-id").body
+    assert json.loads(body)["client_secret"] == secret
+
+    for echoed in (body, json.dumps({"message": secret}, ensure_ascii=False).encode()):
+        with pytest.raises(CredentialsRefused) as refused:
+            mine.read_token(ApiResponse(http_status=400, body=echoed), at=0.0)
+        assert secret not in refused.value.message
+        assert json.dumps(secret)[1:-1] not in refused.value.message
 
 
 def test_without_permission_nothing_goes_out(an_api: Api) -> None:

@@ -459,8 +459,11 @@ def test_all_problems_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
         ("obelis", "timeout_s = [1]", "obelis.timeout_s = (not shown): must be a number"),
         ("obelis", "client_id = 5", "obelis.client_id = 5: must be text in quotes"),
         ("obelis", 'client_id = ""', 'obelis.client_id = "": must not be empty'),
-        ("obelis", 'client_secret = ""', "obelis.client_secret = (not shown): must be printable ASCII, not empty"),
-        ("obelis", 'client_secret = "x "', "obelis.client_secret = (not shown): must be printable ASCII"),
+        ("obelis", 'client_id = "a\\u0000"', "must be printable text"),
+        ("obelis", 'cpo_id = "DE\\tABC"', "must be printable text"),
+        ("obelis", 'client_secret = ""', "obelis.client_secret = (not shown): must be printable text, not empty"),
+        ("obelis", 'client_secret = "x "', "obelis.client_secret = (not shown): must be printable text"),
+        ("obelis", 'client_secret = "a\\nb"', "obelis.client_secret = (not shown): must be printable text"),
         ("obelis", "client_secret = {a = 1}", "obelis.client_secret = (not shown): must be text in quotes"),
         ("obelis", 'mode = "https"', "obelis.mode = \"https\": must be 'mock' or 'http'"),
         ("obelis", 'datetime_format = "iso"', "must be 'milliseconds', 'seconds' or 'microseconds'"),
@@ -519,7 +522,7 @@ def test_a_wrong_variable_is_refused_by_its_name(variable: str, value: str, comp
         ("obelis.requests_per_minute", 0, 1, 100_000, 100_001),
         ("obelis.max_in_flight", 0, 1, 64, 65),
         ("obelis.timeout_s", 0, 0.001, 29.999, 30),
-        ("obelis.window_guard_s", -1, 0, 3600, 3601),
+        ("obelis.window_guard_s", 29.999, 30, 3600, 3601),
         ("schedule.day", 0, 1, 28, 29),
         ("schedule.hour", -1, 0, 23, 24),
         ("schedule.jitter_minutes", -1, 0, 720, 721),
@@ -542,6 +545,30 @@ def test_a_number_out_of_its_range_is_refused_with_the_range(
         with pytest.raises(ConfigurationError) as refused:
             from_environment(**{variable: str(value)})
         assert re.search(rf"{key} = {value}: must be (above|below|at least|at most) \d", str(refused.value))
+
+
+@pytest.mark.parametrize(("timeout_s", "guard_s"), [(25, 29.9), (10, 14.9), (29.9, 34)])
+def test_a_guard_that_is_shorter_than_a_request_may_take_is_refused_with_the_least(
+    timeout_s: float, guard_s: float
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        from_environment(OBELIS__TIMEOUT_S=str(timeout_s), OBELIS__WINDOW_GUARD_S=str(guard_s))
+
+    least = (
+        f"obelis.window_guard_s = {guard_s}: must be at least {timeout_s + 5:g} (obelis.timeout_s + 5): a request"
+    )
+    assert least in str(refused.value)
+
+
+def test_a_guard_that_is_as_long_as_the_last_request_may_take_is_enough() -> None:
+    obelis = from_environment(OBELIS__TIMEOUT_S="10", OBELIS__WINDOW_GUARD_S="15").obelis
+
+    assert (obelis.timeout_s, obelis.window_guard_s) == (10, 15)
+
+
+@pytest.mark.parametrize("secret", ["päßwört", "пароль", "密码-1", 'a b"c'])
+def test_a_client_secret_may_be_any_printable_text(secret: str) -> None:
+    assert from_environment(OBELIS__CLIENT_SECRET=secret).obelis.client_secret.get_secret_value() == secret
 
 
 def test_the_defaults_are_those_of_the_design() -> None:

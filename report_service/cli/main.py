@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 import report_service
+from report_service.cli.arguments import require_text
 from report_service.cli.backfill import backfill
 from report_service.cli.contract import contract
 from report_service.cli.daemon import daemon
@@ -78,6 +79,7 @@ def main() -> None:
 def invoke(arguments: list[str]) -> int:
     """Run one command and return its exit code; what went wrong is told on standard error."""
     try:
+        require_text(arguments)
         return int(app(arguments, standalone_mode=False) or 0)
     except typer.TyperException as exc:  # the command line itself is wrong
         if exc.format_message():  # empty: no command was given, and the help is shown

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from report_service.cli.common import logging_to, service_of, settings_of
+from report_service.errors import BadInput
 
 
 def waive(
@@ -32,7 +33,20 @@ def waive(
         if withdraw:
             told = waiving.withdraw(keys)
         else:
-            told = waiving.declare(keys, reason=reason or "", declared_by=by or getpass.getuser())
+            told = waiving.declare(keys, reason=reason or "", declared_by=by or _user())
         for line in told:
             print(line)
     return 0
+
+
+def _user() -> str:
+    """Return the user that runs the command; raise BadInput where it has no name, as in a container."""
+    from report_service.domain import parsers
+    from report_service.domain.field_errors import InvalidValue
+
+    try:
+        return parsers.text(getpass.getuser())
+    except (KeyError, OSError, InvalidValue) as exc:
+        raise BadInput(
+            "the user that runs the command has no name here", hint="Say who declares it: --by NAME."
+        ) from exc

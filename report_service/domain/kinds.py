@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from report_service.domain import parsers
+from report_service.domain.field_errors import InvalidValue
 from report_service.domain.months import ReportMonth
 from report_service.errors import BadInput
 
@@ -34,7 +36,10 @@ class DeliveryKey:
 
     @classmethod
     def parse(cls, text: str) -> DeliveryKey:
-        """Read a key; raise BadInput for anything else."""
+        """Read a key, its subject in any spelling that a source may have; raise BadInput for anything else.
+
+        A subject in no form that the kind knows stays as it is: no report has it.
+        """
         month, _, rest = text.strip().partition("/")
         kind, _, subject = rest.partition("/")
         if kind not in list(Kind) or (kind == Kind.HOTLINE_RATING) == bool(subject):
@@ -43,7 +48,16 @@ class DeliveryKey:
                 hint="Keys look like 2026-10/hotline_rating or 2026-10/hub_rating/<hub_id>; "
                 f"the kinds are {', '.join(Kind)}. `report-service status` lists the keys of a month.",
             )
-        return cls(ReportMonth.parse(month), Kind(kind), subject)
+        return cls(ReportMonth.parse(month), Kind(kind), _canonical(Kind(kind), subject))
 
     def __str__(self) -> str:
         return f"{self.month}/{self.kind}" + (f"/{self.subject}" if self.subject else "")
+
+
+def _canonical(kind: Kind, subject: str) -> str:
+    """Return a subject as the ledger has it: UUIDs in lower case with hyphens, provider groups in upper case."""
+    parse = parsers.provider_group if kind is Kind.NONDISCRIMINATORY_ACCESS else parsers.uuid
+    try:
+        return parse(subject) if subject else subject
+    except InvalidValue:
+        return subject

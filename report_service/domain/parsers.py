@@ -73,10 +73,11 @@ def month(raw: object) -> ReportMonth:
 
 
 def uuid(raw: object) -> str:
-    """Return a UUID in its canonical form: lower case, hyphens; read with or without hyphens."""
+    """Return a UUID in its canonical form: lower case, hyphens; read with or without hyphens, and in braces."""
     if isinstance(raw, UUID):
         return str(raw)
     value = raw.strip().lower() if isinstance(raw, str) else ""
+    value = value[1:-1] if value[:1] == "{" and value[-1:] == "}" else value
     if not _UUID.fullmatch(value):
         raise InvalidValue(
             "must be the UUID that OBELIS assigned, for example 191e7db7-1bea-44db-9e52-2ddab118d699"

@@ -45,3 +45,24 @@ def test_what_cannot_be_waived_is_refused_with_the_reason(sqlite_cli: Cli, figur
     assert delivered.err.startswith(f"Error: {HOTLINE} is accepted: it was reported\n  -> ")
     assert without_reason.err.startswith("Error: a waiver needs a reason\n  -> ")
     assert sqlite_cli.rows("SELECT count(*) FROM waivers") == [(0,)]
+
+
+def test_a_key_is_taken_in_any_spelling(sqlite_cli: Cli, figures: dict[str, list[Row]]) -> None:
+    hub = str(figures["hubs"][0]["hub_id"])
+    sqlite_cli.stock(figures | {"hub-ratings": figures["hub-ratings"][1:]})
+    sqlite_cli("run")
+
+    waived = sqlite_cli(
+        "waive", f"{MONTH}/hub_rating/{{{hub.upper()}}}", "--reason", "closed all month", "--by", "x"
+    )
+
+    assert (waived.code, waived.out.partition(":")[0]) == (0, f"{MONTH}/hub_rating/{hub}")
+    assert sqlite_cli("run").code == 0
+
+
+def test_bytes_that_are_no_text_are_refused_at_the_door(sqlite_cli: Cli) -> None:
+    done = sqlite_cli("waive", HOTLINE, "--reason", "caf\udce9")
+
+    assert done.code == 2
+    assert done.err.startswith("Error: --reason is not UTF-8 text: b'caf\\xe9'\n  -> ")
+    assert not (sqlite_cli.folder / "store.sqlite3").exists()

@@ -17,6 +17,7 @@ from report_service.adapters.clock import SystemClock
 from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
 from report_service.adapters.db.engine import Store
+from report_service.adapters.db.history import SqlHistory
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.lease import SqlLeaseStore
 from report_service.adapters.db.plan_store import SqlPlanStore
@@ -46,6 +47,7 @@ from report_service.services.contract import ContractCheck
 from report_service.services.delivery.means import Means
 from report_service.services.delivery.session import Session
 from report_service.services.described_bodies import DescribedBodies
+from report_service.services.explain import Explaining
 from report_service.services.health import WorkerHealth
 from report_service.services.heartbeat import Heartbeat
 from report_service.services.planner import Planner
@@ -125,8 +127,16 @@ def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock:
         attempts=SqlAttemptLog(store, scope, leases, instance=instance),
         leases=leases,
         status=SqlStatusQueries(store, scope),
+        history=SqlHistory(store, scope),
         runs=SqlRunLog(store, scope),
     )
+
+
+def explaining_of(settings: Settings, ledger: Ledger) -> Explaining:
+    """Return what tells the stories of a ledger's reports."""
+    routes = routes_of(settings)
+    wire = Wire(routes, settings.obelis.datetime_format)
+    return Explaining(ledger=ledger, renderer=wire, routes=routes, guard_s=settings.obelis.window_guard_s)
 
 
 def intake_of(settings: Settings, store: Store, clock: Clock) -> SqlIntake:

@@ -19,6 +19,7 @@ from report_service.cli.daemon import daemon
 from report_service.cli.db import db
 from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
+from report_service.cli.explain import explain_report
 from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
@@ -40,6 +41,7 @@ app.command("daemon")(daemon)
 app.command("run")(run)
 app.command("backfill")(backfill)
 app.command("status")(status)
+app.command("explain")(explain_report)
 app.command("waive")(waive)
 app.command("import")(import_)
 app.command("contract")(contract)

@@ -57,6 +57,11 @@ def style_of(state: State) -> str:
     return "yellow" if state in WAITING else "bold red" if state in OVER else "red"
 
 
+def state_text(subject: str, state: State) -> Text:
+    """Return the headline of one report: what it is, and its state in the state's colour."""
+    return Text.assemble((subject, "bold"), " is ", (_words(state), style_of(state)))
+
+
 def month_view(status: MonthStatus, *, everything: bool = False) -> RenderableType:
     """Return the whole view: head, kinds against states, what is outstanding by reason, and the verdict."""
     parts: list[RenderableType] = [_head(status)]

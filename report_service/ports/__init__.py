@@ -10,6 +10,7 @@ from report_service.ports.api import (
     Token,
 )
 from report_service.ports.figures import BodySchemas, Intake, Renderer, ReportSource, TableFile
+from report_service.ports.history import AttemptRecord, History, ReportRecord
 from report_service.ports.ledger import (
     AttemptLog,
     AttemptResult,
@@ -31,6 +32,7 @@ from report_service.ports.process import Clock, Events, HealthSnapshot
 
 __all__ = [
     "AttemptLog",
+    "AttemptRecord",
     "AttemptResult",
     "AttemptStart",
     "BodySchemas",
@@ -39,6 +41,7 @@ __all__ = [
     "DeliveryStatus",
     "Events",
     "HealthSnapshot",
+    "History",
     "Intake",
     "Lease",
     "LeaseStore",
@@ -48,6 +51,7 @@ __all__ = [
     "RateLimiter",
     "Renderer",
     "ReportApi",
+    "ReportRecord",
     "ReportSource",
     "Request",
     "RequestExecutor",

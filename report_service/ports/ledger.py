@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from report_service.domain.rate_limiter import RecentRequest
     from report_service.domain.responses import Outcome
     from report_service.ports.api import Request
+    from report_service.ports.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,4 +263,5 @@ class Ledger:
     attempts: AttemptLog
     leases: LeaseStore
     status: StatusQueries
+    history: History
     runs: RunLog

@@ -72,8 +72,8 @@ class MonthStatus:
             "month": str(self.month),
             "endpoint": self.endpoint,
             "window": {
-                "opens": _iso(self.window.opens),
-                "closes": _iso(self.window.closes),
+                "opens": iso(self.window.opens),
+                "closes": iso(self.window.closes),
                 "open": self.window_open,
             },
             "expected": self.month_counts.expected,
@@ -86,11 +86,11 @@ class MonthStatus:
                     "key": str(report.key),
                     "state": report.state.value,
                     "reason": self.reason(report),
-                    "next_attempt_at": _iso(report.next_attempt_at),
+                    "next_attempt_at": iso(report.next_attempt_at),
                 }
                 for report in self.outstanding
             ],
-            "forecast": self.outlook and {"done_at": _iso(self.outlook.done_at), "in_time": self.outlook.in_time},
+            "forecast": self.outlook and {"done_at": iso(self.outlook.done_at), "in_time": self.outlook.in_time},
         }
 
 
@@ -124,5 +124,6 @@ def _kind(states: Mapping[State, int]) -> dict[str, int]:
     return {"expected": sum(states.values()), **{state.value: states.get(state, 0) for state in State}}
 
 
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
+def iso(at: datetime | None, *, timespec: str = "seconds") -> str | None:
+    """Return an instant as programs are told it: ISO 8601, UTC, with Z."""
+    return at.isoformat(timespec=timespec).replace("+00:00", "Z") if at else None

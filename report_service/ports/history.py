@@ -1,0 +1,70 @@
+"""What the ledger knows of single reports, in full: for those who have to explain or to prove it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from report_service.domain.delivery import Evidence, State
+    from report_service.domain.kinds import DeliveryKey, Kind
+    from report_service.domain.months import ReportMonth
+    from report_service.domain.responses import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One request that went out for a report; what came back is None as long as it is not recorded."""
+
+    request_id: str
+    run_id: str
+    instance: str
+    verb: str
+    path: str
+    payload_sha256: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    http_status: int | None
+    outcome: Outcome | None
+    answer: str | None  # an excerpt, in the API's own words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRecord:
+    """One report with everything that is known of it."""
+
+    key: DeliveryKey
+    due: bool  # False: sent once, no longer expected
+    state: State
+    evidence: Evidence | None
+    in_doubt: bool
+    drift: bool
+    echo_differs: bool
+    path: str
+    body: bytes | None  # what was sent, or is to be
+    payload_sha256: str | None  # of the body
+    source_sha256: str | None  # of what the source would send now
+    source: str | None  # the row's raw values, JSON, as the last plan found them
+    obelis_id: str | None
+    consecutive_failures: int
+    last_outcome: Outcome | None
+    detail: str
+    next_attempt_at: datetime | None
+    updated_at: datetime
+    attempts: tuple[AttemptRecord, ...]  # oldest first
+
+
+class History(Protocol):
+    """Reports with all their attempts: questions that change nothing."""
+
+    def report(self, key: DeliveryKey) -> ReportRecord | None:
+        """Return what is known of one report; None: the ledger does not know it."""
+
+    def reports(self, month: ReportMonth) -> Iterator[ReportRecord]:
+        """Yield the reports of a month that are due, or were sent, in the order of keys."""
+
+    def subjects(self, month: ReportMonth, kind: Kind) -> list[str]:
+        """Return what the reports of a month and kind are about."""

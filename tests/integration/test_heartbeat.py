@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.mock_api.injected_faults import InjectedFault
-from tests.support.simulated_daemon import start
+from tests.support.simulated_daemon import Daemons
 from tests.support.simulation import MONTH, Site, World, operator, site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DUE = 11
@@ -26,11 +27,18 @@ def unix(text: str) -> int:
 
 
 @pytest.fixture
+def start() -> Iterator[Daemons]:
+    daemons = Daemons()
+    yield daemons
+    daemons.close()
+
+
+@pytest.fixture
 def place(tmp_path: Path) -> Site:
     return site(tmp_path, World(utc("2026-11-10T12:00")))
 
 
-def test_before_anything_happened_it_says_what_is_known(place: Site) -> None:
+def test_before_anything_happened_it_says_what_is_known(start: Daemons, place: Site) -> None:
     said = start(place).beat()
 
     assert said["month"] == "2026-10"
@@ -42,7 +50,7 @@ def test_before_anything_happened_it_says_what_is_known(place: Site) -> None:
     assert "forecast_unix" not in said
 
 
-def test_a_complete_month_is_told_with_the_time_of_its_completion(place: Site) -> None:
+def test_a_complete_month_is_told_with_the_time_of_its_completion(start: Daemons, place: Site) -> None:
     daemon = start(place)
     daemon.tick()
     completed = place.world.now()
@@ -55,7 +63,7 @@ def test_a_complete_month_is_told_with_the_time_of_its_completion(place: Site) -
     assert said["lease_holder"] is True
 
 
-def test_an_earlier_month_counts_as_the_last_complete_one_until_the_newest_is(place: Site) -> None:
+def test_an_earlier_month_counts_as_the_last_complete_one_until_the_newest_is(start: Daemons, place: Site) -> None:
     daemon = start(place)
     daemon.tick()
     place.world.turn_to(utc("2026-12-02T12:00"))
@@ -68,7 +76,7 @@ def test_an_earlier_month_counts_as_the_last_complete_one_until_the_newest_is(pl
     assert daemon.beat()["last_completed_month"] == "2026-11"
 
 
-def test_no_month_is_complete_when_something_was_missed_in_each(place: Site) -> None:
+def test_no_month_is_complete_when_something_was_missed_in_each(start: Daemons, place: Site) -> None:
     place.ask("DELETE FROM hotline_ratings")
     daemon = start(place)
     daemon.tick()
@@ -76,7 +84,7 @@ def test_no_month_is_complete_when_something_was_missed_in_each(place: Site) -> 
     assert "last_completed_month" not in daemon.beat()
 
 
-def test_what_is_left_is_forecast(tmp_path: Path) -> None:
+def test_what_is_left_is_forecast(start: Daemons, tmp_path: Path) -> None:
     place = site(tmp_path, World(utc("2026-11-01T01:00")), {"obelis__requests_per_minute": "1"})
     daemon = start(place)
     daemon.tick()  # plans: the release is to come
@@ -86,7 +94,7 @@ def test_what_is_left_is_forecast(tmp_path: Path) -> None:
     assert said["forecast_unix"] == place.world.now().timestamp() + DUE * 60
 
 
-def test_the_clock_s_difference_to_the_api_s_is_told(place: Site) -> None:
+def test_the_clock_s_difference_to_the_api_s_is_told(start: Daemons, place: Site) -> None:
     place.world.mock.set_skew(-90)
     daemon = start(place)
     daemon.tick()
@@ -94,7 +102,7 @@ def test_the_clock_s_difference_to_the_api_s_is_told(place: Site) -> None:
     assert daemon.beat()["skew_s"] == pytest.approx(90, abs=1)
 
 
-def test_of_two_replicas_the_one_that_delivered_last_holds_the_lease(place: Site) -> None:
+def test_of_two_replicas_the_one_that_delivered_last_holds_the_lease(start: Daemons, place: Site) -> None:
     one, two = start(place), start(place)
     one.tick()
     assert (one.beat()["lease_holder"], two.beat()["lease_holder"]) == (True, False)
@@ -103,7 +111,9 @@ def test_of_two_replicas_the_one_that_delivered_last_holds_the_lease(place: Site
     assert (one.beat()["lease_holder"], two.beat()["lease_holder"]) == (False, True)
 
 
-def test_a_failed_run_is_told_until_one_ended_well_and_also_by_the_other_replica(place: Site) -> None:
+def test_a_failed_run_is_told_until_one_ended_well_and_also_by_the_other_replica(
+    start: Daemons, place: Site
+) -> None:
     place.world.mock.set_faults([InjectedFault.parse("401@token")])
     one, two = start(place), start(place)
     one.tick()
@@ -116,7 +126,7 @@ def test_a_failed_run_is_told_until_one_ended_well_and_also_by_the_other_replica
     assert (one.beat()["last_run_failed"], two.beat()["last_run_failed"]) == (0, 0)
 
 
-def test_the_end_of_a_window_is_announced_once_a_day_in_its_last_five_days(place: Site) -> None:
+def test_the_end_of_a_window_is_announced_once_a_day_in_its_last_five_days(start: Daemons, place: Site) -> None:
     place.ask("DELETE FROM hub_ratings")
     daemon = start(place)
     daemon.live(utc("2026-12-01T12:00"), every=timedelta(hours=3), beats=timedelta(hours=3))
@@ -127,14 +137,14 @@ def test_the_end_of_a_window_is_announced_once_a_day_in_its_last_five_days(place
     assert days == ["2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
-def test_a_complete_month_is_left_to_close_in_silence(place: Site) -> None:
+def test_a_complete_month_is_left_to_close_in_silence(start: Daemons, place: Site) -> None:
     daemon = start(place)
     daemon.live(utc("2026-12-01T12:00"), every=timedelta(days=1), beats=timedelta(hours=12))
 
     assert daemon.events.of("window.closing") == []
 
 
-def test_the_pulse_says_what_health_must_know_and_no_secret(place: Site) -> None:
+def test_the_pulse_says_what_health_must_know_and_no_secret(start: Daemons, place: Site) -> None:
     daemon = start(place, redact=lambda text: text.replace("hush", "***"))
     daemon.beat()
     well = daemon.pulses[-1]
@@ -150,7 +160,7 @@ def test_the_pulse_says_what_health_must_know_and_no_secret(place: Site) -> None
     assert (ill.failing, ill.crashed, ill.crashes) == ("no token: ***", "look: KeyError: ***", 2)
 
 
-def test_a_store_without_tables_is_told_without_counts(tmp_path: Path) -> None:
+def test_a_store_without_tables_is_told_without_counts(start: Daemons, tmp_path: Path) -> None:
     place = Site(world=World(), url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
     daemon = start(place)
     said = daemon.beat()
@@ -159,7 +169,7 @@ def test_a_store_without_tables_is_told_without_counts(tmp_path: Path) -> None:
     assert "no such table" in (daemon.pulses[-1].store or "")
 
 
-def test_the_tables_are_made_at_the_start_or_when_the_store_is_there(tmp_path: Path) -> None:
+def test_the_tables_are_made_at_the_start_or_when_the_store_is_there(start: Daemons, tmp_path: Path) -> None:
     place = Site(world=World(), url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
     daemon = start(place)
     daemon.daemon.watch.ready()

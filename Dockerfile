@@ -32,9 +32,10 @@ RUN python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir di
 
 FROM ${BASE_IMAGE}
 
-# Nothing here installs anything again. /data is the only folder that is written, beside /tmp.
+# Nothing here installs anything again. /data is the only folder that is written, beside /tmp or /dev/shm; its group is
+# 0, so that any user of that group can run it, as OpenShift does.
 RUN python -m pip uninstall --quiet --yes --root-user-action ignore setuptools wheel pip \
- && install -d -o 10001 -g 10001 -m 0750 /data
+ && install -d -o 10001 -g 0 -m 0770 /data
 COPY --from=build /opt/report-service /opt/report-service
 
 ENV PATH=/opt/report-service/bin:$PATH \
@@ -47,8 +48,9 @@ WORKDIR /data
 VOLUME /data
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# Each look starts an interpreter; once a minute is enough for a service that works once a month.
-HEALTHCHECK --interval=60s --timeout=10s --start-period=30s --retries=3 CMD ["report-service", "health"]
+# Whether it lives, for a new start is what follows; whether all is well is for the alerts. Each look starts an
+# interpreter; once a minute is enough for a service that works once a month.
+HEALTHCHECK --interval=60s --timeout=10s --start-period=120s --retries=3 CMD ["report-service", "health", "--live"]
 ENTRYPOINT ["report-service"]
 CMD ["daemon"]
 

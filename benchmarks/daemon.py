@@ -1,4 +1,4 @@
-"""The daemon: how soon it says that it lives, and what it costs while there is nothing to do."""
+"""The daemon: how soon it says that it lives, and what it costs to have it and to ask for its life."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, Target
 from benchmarks.idle import waits
-from benchmarks.processes import COMMAND, started, wait_for
+from benchmarks.processes import COMMAND, started, usage_of, wait_for
 from benchmarks.stage import mock_api
 
 if TYPE_CHECKING:
@@ -39,3 +39,18 @@ def measure(stage: Stage) -> Iterator[Figure]:
         with started([COMMAND, "daemon"], environ) as process:
             wait_for(process, "run.heartbeat")
             yield from waits(stage, process, "daemon with nothing to do")
+            stage.say("daemon: probes")
+            probes = [usage_of([COMMAND, "health", "--live"], environ) for _ in range(4 * stage.runs)]
+    yield Figure(
+        name="report-service health --live",
+        unit="s",
+        values=tuple(used.wall_s for used in probes),
+        target=Target(bound=0.06),
+        note="a fresh process each time",
+    )
+    yield Figure(
+        name="... peak memory",
+        unit="MB",
+        values=tuple(used.peak_mb for used in probes),
+        target=Target(bound=20, every=True),
+    )

@@ -7,13 +7,15 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from report_service.errors import BadInput
+from report_service.liveness import newest_pulse
 from report_service.ports import HealthSnapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -21,36 +23,47 @@ _log = logging.getLogger(__name__)
 class HealthFile:
     """A file that is replaced as a whole, so that no reader sees half of it."""
 
-    def __init__(self, path: Path) -> None:
-        """Take its place; the folder must be there."""
-        self._path = path
+    def __init__(self, places: Sequence[str | Path]) -> None:
+        """Take its places; the first whose folder can be written is used, at each heartbeat anew."""
+        self._places = [Path(place) for place in places]
         self._failing = False
 
     def write(self, pulse: HealthSnapshot) -> None:
         """Replace the file; that this fails is said once, and keeps nothing from being delivered."""
-        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            fresh.unlink(missing_ok=True)
-            with fresh.open("x", encoding="utf-8") as file:
-                json.dump(asdict(pulse), file)
-            fresh.replace(self._path)
-            self._failing = False
-        except OSError as exc:
-            if not self._failing:
-                _log.warning("%s cannot be written, so `health` will fail: %s", self._path, exc.strerror)
-            self._failing = True
+        refusals = []
+        for place in self._places:
+            try:
+                _replace(place, json.dumps(asdict(pulse)))
+            except OSError as exc:
+                refusals.append(f"{place} cannot be written ({exc.strerror})")
+            else:
+                self._failing = False
+                return
+        if not self._failing:
+            _log.warning("`health` will fail: %s; name another by health.file", ", ".join(refusals))
+        self._failing = True
 
     def remove(self) -> None:
         """Remove the file: the daemon ends on purpose."""
-        with suppress(OSError):
-            self._path.unlink()
+        for place in self._places:
+            with suppress(OSError):
+                place.unlink()
 
 
-def read_health_file(path: Path) -> HealthSnapshot:
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with fresh.open("x", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def read_health_file(places: Sequence[str | Path]) -> HealthSnapshot:
     """Return what the daemon left; raise BadInput if there is nothing, or nothing that can be understood."""
+    files = tuple(map(str, places))
     try:
-        return HealthSnapshot(**json.loads(path.read_text("utf-8")))
-    except FileNotFoundError as exc:
-        raise BadInput(f"no daemon runs here with this configuration: {path} does not exist") from exc
-    except (OSError, ValueError, TypeError) as exc:
-        raise BadInput(f"{path} cannot be read: {exc}") from exc
+        return HealthSnapshot(**newest_pulse(files))
+    except (OSError, ValueError) as exc:
+        raise BadInput(str(exc)) from exc
+    except (KeyError, TypeError) as exc:
+        raise BadInput(f"{' or '.join(files)} cannot be read: {exc}") from exc

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from report_service.cli.common import ShutdownSignal, logging_to, settings_of
+from report_service.cli.health import health_files
 from report_service.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def daemon(ctx: typer.Context) -> int:
         with logging_to(sys.stdout, settings) as log:
             for warning in warnings:
                 _log.warning(warning)
-            read = partial(settings_of, ctx, warn=_log.debug)
-            return told(log.events, lambda: _serve(settings, log, sign, hangups, read))
+            return told(log.events, lambda: _serve(ctx, settings, log, sign, hangups))
 
 
 def told(events: Events, serve: Callable[[], int]) -> int:
@@ -71,17 +71,11 @@ def _refuse(events: Events, why: UsageError) -> None:
     events.emit("config.invalid", detail=why.message, hint=why.hint)
 
 
-def _serve(
-    settings: Settings,
-    log: Logging,
-    sign: ShutdownSignal,
-    hangups: Hangups,
-    read_settings: Callable[[], Settings],
-) -> int:
+def _serve(ctx: typer.Context, settings: Settings, log: Logging, sign: ShutdownSignal, hangups: Hangups) -> int:
     from report_service.adapters.health_file import HealthFile
     from report_service.bootstrap import build_daemon
 
-    pulse = HealthFile(settings.health_file)
+    pulse = HealthFile(health_files(ctx, settings))
     made = build_daemon(
         settings,
         events=log.events,
@@ -89,7 +83,7 @@ def _serve(
         learn=log.redactor.learn,
         write=pulse.write,
         stop=sign,
-        read_settings=read_settings,
+        read_settings=partial(settings_of, ctx, warn=_log.debug),
     )
     try:
         rested = _run(made, log.events, lambda: _turn(made.service, hangups, sign))

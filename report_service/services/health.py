@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from report_service.liveness import ailment
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from report_service.ports import Clock, HealthSnapshot
-
-STUCK_S = 900.0
-"""A worker that did not move for so long hangs; planning a large month over a slow query takes minutes."""
 
 
 class WorkerHealth:
@@ -42,13 +41,11 @@ class WorkerHealth:
 
 def diagnose(pulse: HealthSnapshot, *, at: float) -> str | None:
     """Return why the daemon is not well at `at`, in one line; None if it is."""
-    age_s, still_s = at - pulse.beat_at, at - pulse.moved_at
+    dead = ailment(beat_at=pulse.beat_at, stale_after_s=pulse.stale_after_s, moved_at=pulse.moved_at, at=at)
     ailments = {
-        "the last heartbeat is from before this machine was started": age_s < 0,
-        f"no heartbeat for {age_s:.0f} s: the daemon is dead or hangs": age_s > pulse.stale_after_s,
+        dead or "": dead is not None,
         f"a job raises ({pulse.crashes} times since the start): {pulse.crashed}": pulse.crashed is not None,
         f"the store cannot be reached: {pulse.store}": pulse.store is not None,
-        f"the worker has not moved for {still_s:.0f} s: it hangs": still_s > STUCK_S,
         f"the last run failed: {pulse.failing}": pulse.failing is not None,
     }
     return next((why for why, so in ailments.items() if so), None)

@@ -1,6 +1,6 @@
 """The settings: what can be set (`model`), by which rules (`rules`), and where it is read from (`loading`).
 
-Nothing else in the program reads the environment.
+Nothing else in the program reads the environment, but for `liveness`, which must be light.
 """
 
 from report_service.settings.listing import Setting, all_settings

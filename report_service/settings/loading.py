@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from report_service.errors import ConfigurationError
+from report_service.liveness import CONFIG_FILES, CONFIG_VARIABLE
 from report_service.settings.listing import ANY_NAME, ENV_PREFIX, Setting, all_settings
 from report_service.settings.model import Settings
 from report_service.settings.rules import masked
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-DEFAULT_FILES = (Path("report-service.toml"), Path("/etc/report-service/report-service.toml"))
+DEFAULT_FILES = tuple(map(Path, CONFIG_FILES))
 SECRETS_DIR = Path("/run/secrets")
-CONFIG_VARIABLE = "REPORT_SERVICE_CONFIG"
 
 _OTHER_VARIABLES = {CONFIG_VARIABLE, "REPORT_SERVICE_TEST_POSTGRES_URL", "REPORT_SERVICE_CONTAINER_TOOL"}
 # Kubernetes puts these into every container beside a service whose name begins with report-service.

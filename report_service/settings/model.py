@@ -6,8 +6,6 @@ the same. Types are strict: a number in quotes is refused. What is secret has a 
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -302,7 +300,8 @@ class HealthSettings(Section):
     file: Annotated[Path, Field(strict=False)] | None = Field(
         default=None,
         description="File that the daemon writes at each heartbeat and `health` reads; without it one in /tmp, "
-        "named after store and endpoint. Daemons that share store and machine need one each",
+        "/dev/shm or the working directory, named after the configuration file. "
+        "Daemons that share one need one each",
     )
 
 
@@ -317,19 +316,6 @@ class Settings(Section):
     run: RunSettings = RunSettings()
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
-
-    @property
-    def health_file(self) -> Path:
-        """Return health.file, or its default: the same for all who use this store, endpoint and CPO."""
-        if self.health.file is not None:
-            return self.health.file
-        url = self.store.url.get_secret_value()
-        place = (
-            Path.cwd() if re.match(r"sqlite\w*(\+\w+)?:///[^/]", url) else ""
-        )  # a file of the working directory
-        whose = f"{self.store.url} {place} {self.obelis.endpoint} {self.obelis.cpo_id}"
-        name = f"report-service-{sha256(whose.encode()).hexdigest()[:12]}.json"
-        return Path("/tmp") / name  # noqa: S108 - a container with a read-only root can write there
 
     def describe(self) -> dict[str, object]:
         """Return every setting that has a value by its dotted key, secrets masked, fit for the log."""

@@ -45,15 +45,17 @@ DAY = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MONTH = "2026-10"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BASE_IMAGE = os.environ.get("BASE_IMAGE") or f"docker.io/library/python:{PYTHON}-slim-bookworm"
-HARDENED = (
+BARE = (  # nothing can be written but the volume
     "--read-only",
     "--read-only-tmpfs=false",
-    "--tmpfs=/tmp:rw,size=64m,mode=1777",
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
     "--pids-limit=256",
     "--memory=256m",
 )
+HARDENED = (*BARE, "--tmpfs=/tmp:rw,size=64m,mode=1777")
+ANYBODY = "--user=1000660000:0"
+"""As OpenShift runs an image: a user that it does not know, of group 0."""
 
 
 def unavailable(reason: str) -> None:
@@ -125,10 +127,12 @@ def engine(tool: str) -> Iterator[Engine]:
 class Container:
     """One container of the image, in mock mode, hardened as operators are told to."""
 
-    def __init__(self, engine: Engine, *flags: str, command: tuple[str, ...], network: str) -> None:
+    def __init__(
+        self, engine: Engine, *flags: str, command: tuple[str, ...], network: str, hardened: tuple[str, ...]
+    ) -> None:
         self._engine = engine
         given = ("--detach", "--env=REPORT_SERVICE_OBELIS__MODE=mock", f"--network={network}", *flags)
-        self.id = engine.podman("run", *HARDENED, *given, engine.tag, *command)
+        self.id = engine.podman("run", *hardened, *given, engine.tag, *command)
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
         return self._engine.call("podman", "exec", self.id, *command)
@@ -168,8 +172,13 @@ def start(engine: Engine) -> Iterator[Callable[..., Container]]:
     """Return what starts containers, and remove them all in the end."""
     started = []
 
-    def start(*flags: str, command: tuple[str, ...] = (), network: str = "none") -> Container:
-        started.append(Container(engine, *flags, command=command, network=network))
+    def start(
+        *flags: str,
+        command: tuple[str, ...] = (),
+        network: str = "none",
+        hardened: tuple[str, ...] = HARDENED,
+    ) -> Container:
+        started.append(Container(engine, *flags, command=command, network=network, hardened=hardened))
         return started[-1]
 
     yield start
@@ -239,6 +248,37 @@ def test_only_the_volume_and_tmp_can_be_written_and_that_is_enough(start: Callab
     assert refused.stderr.count("Read-only file system") == 4
     assert "report-service.sqlite3" in store
     assert health.returncode == 0, health.stdout + health.stderr
+
+
+@pytest.mark.container
+@pytest.mark.parametrize("on_a_volume", [False, True])
+def test_it_runs_as_any_user_of_group_0(start: Callable[..., Container], volume: str, on_a_volume: bool) -> None:
+    container = start(ANYBODY, *([f"--volume={volume}:/data"] if on_a_volume else []))
+    container.wait_for("run.completed")
+
+    assert "report-service.sqlite3" in container.execute("ls", "/data").stdout.split()
+    assert container.execute("report-service", "health").stdout.startswith("well: ")
+    assert container.execute("report-service", "health", "--live").stdout == "alive\n"
+
+
+@pytest.mark.container
+def test_without_a_tmp_to_write_the_pulse_is_on_the_volume(start: Callable[..., Container]) -> None:
+    container = start(ANYBODY, hardened=BARE)
+    container.wait_for("run.completed")
+
+    assert "Read-only file system" in container.execute("touch", "/tmp/x").stderr
+    assert container.execute("report-service", "health").stdout.startswith("well: ")
+    assert container.execute("report-service", "health", "--live").stdout == "alive\n"
+
+
+@pytest.mark.container
+def test_a_tenth_of_a_core_is_enough_to_start_and_to_be_probed_in_time(start: Callable[..., Container]) -> None:
+    container = start("--cpus=0.1")
+    container.wait_for("run.completed", deadline_s=300)
+
+    probed = container.execute("timeout", "10", "report-service", "health", "--live")  # the image's own time-out
+
+    assert probed.stdout == "alive\n"
 
 
 @pytest.mark.container

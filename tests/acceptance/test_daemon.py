@@ -106,6 +106,7 @@ def test_it_starts_quickly_delivers_the_open_month_and_ends_quickly(
     beat = daemon.said("run.heartbeat", len(daemon.of("run.heartbeat")) + 2)
     assert (beat["delivered"], beat["last_completed_month"], beat["lease_holder"]) == (DUE, str(MONTH), True)
     assert daemon.cli("health").out == f"well: {beat_instance(daemon)}\n"
+    assert daemon.cli("health", "--live").out == "alive\n"
 
     took_s = daemon.end()
     assert daemon.process.returncode == 0

@@ -7,8 +7,9 @@ import pytest
 
 from report_service.adapters.health_file import HealthFile, read_health_file
 from report_service.errors import BadInput
+from report_service.liveness import STUCK_S
 from report_service.ports import HealthSnapshot
-from report_service.services.health import STUCK_S, WorkerHealth, diagnose
+from report_service.services.health import WorkerHealth, diagnose
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -63,18 +64,18 @@ def test_a_worker_moves_whenever_it_asks_whether_to_stop() -> None:
 
 def test_a_pulse_is_read_as_it_was_written_and_gone_when_the_daemon_ends(tmp_path: Path) -> None:
     path = tmp_path / "pulse.json"
-    file = HealthFile(path)
+    file = HealthFile([path])
     file.write(WELL)
     file.write(replace(WELL, failing="no token"))
 
-    assert read_health_file(path) == replace(WELL, failing="no token")
+    assert read_health_file([path]) == replace(WELL, failing="no token")
     assert list(tmp_path.iterdir()) == [path]
     file.remove()
     file.remove()
     with pytest.raises(
         BadInput, match=r"no daemon runs here with this configuration: .*pulse\.json does not exist"
     ):
-        read_health_file(path)
+        read_health_file([path])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"instance": "a"}'])
@@ -82,20 +83,35 @@ def test_a_pulse_that_cannot_be_understood_is_refused_with_its_place(tmp_path: P
     path = tmp_path / "pulse.json"
     path.write_text(content)
     with pytest.raises(BadInput, match=r"pulse\.json cannot be read"):
-        read_health_file(path)
+        read_health_file([path])
 
 
 def test_a_folder_that_is_missing_is_told_once_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "later" / "pulse.json"
-    file = HealthFile(path)
+    file = HealthFile([path])
     file.write(WELL)
     file.write(WELL)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path} cannot be written, so `health` will fail: No such file or directory"
+        f"`health` will fail: {path} cannot be written (No such file or directory); name another by health.file"
     ]
 
     path.parent.mkdir()
     file.write(WELL)
-    assert read_health_file(path) == WELL
+    assert read_health_file([path]) == WELL
+
+
+def test_where_the_first_place_cannot_be_written_the_next_is_used_and_found(tmp_path: Path) -> None:
+    places = [tmp_path / "missing" / "pulse.json", tmp_path / "pulse.json"]
+    HealthFile(places).write(WELL)
+
+    assert read_health_file(places) == WELL
+
+
+def test_of_two_pulses_the_later_heartbeat_counts(tmp_path: Path) -> None:
+    left_by_a_dead_one, written_now = tmp_path / "a.json", tmp_path / "b.json"
+    HealthFile([left_by_a_dead_one]).write(replace(WELL, beat_at=10.0))
+    HealthFile([written_now]).write(WELL)
+
+    assert read_health_file([left_by_a_dead_one, written_now]) == WELL

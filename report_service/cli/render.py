@@ -12,6 +12,7 @@ from rich.text import Text
 
 from report_service.domain.delivery import DONE, OVER, State
 from report_service.domain.months import BERLIN
+from report_service.services.overview import duration_s
 from report_service.services.status import NEXT_STEPS
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from report_service.domain.kinds import Kind
-    from report_service.ports import DeliveryStatus
+    from report_service.ports import DeliveryStatus, RunRecord
+    from report_service.services.overview import MonthGlance
     from report_service.services.status import MonthStatus
 
 KEYS = 5
@@ -174,6 +176,52 @@ def verdict(status: MonthStatus) -> Text:
     if month_counts.drifted:
         text.append(f" {month_counts.drifted:,} changed after delivery.", "yellow")
     return text
+
+
+def months_view(months: Sequence[MonthGlance]) -> Table:
+    """Return a line a month: it fits 80 columns."""
+    table = _plain_table("month", "due", "done", "on the way", "a person", "changed", "")
+    for one in months:
+        counts, way = one.counts, one.counts.count(WAITING)
+        verdict_, style = ("complete", "green") if one.settled else ("not complete", "red")
+        if not counts.expected:
+            verdict_, style = "nothing known", "dim"
+        elif counts.complete and not one.settled:
+            verdict_, style = "changed since delivery", "yellow"
+        numbers = (counts.expected, one.done, way, counts.expected - one.done - way, counts.drifted)
+        table.add_row(
+            str(counts.month), *(f"{number:,}" if number else "·" for number in numbers), Text(verdict_, style)
+        )
+    return table
+
+
+def runs_view(runs: Sequence[RunRecord]) -> RenderableType:
+    """Return a line a run, newest first, and what stopped it below."""
+    if not runs:
+        return Text("No run is known.", "yellow")
+    table = _plain_table("started", "month", "by", "took", "sent", "result", left=("by", "result"))
+    for run in runs:
+        took = duration_s(run)
+        result = Text(run.result or "no end is known", "green" if run.result == "completed" else "red")
+        if run.detail:
+            result.append(f": {run.detail}", "dim")
+        table.add_row(
+            local(run.started_at),
+            str(run.month),
+            run.started_by,
+            "" if took is None else f"{took:,.1f} s",
+            str(run.summary.get("sent", "")),
+            result,
+        )
+    return table
+
+
+def _plain_table(*heads: str, left: Sequence[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for number, head in enumerate(heads):
+        right = 0 < number < len(heads) - 1 and head not in left
+        table.add_column(head, justify="right" if right else "left", no_wrap=number < len(heads) - 1)
+    return table
 
 
 def local(at: datetime) -> str:

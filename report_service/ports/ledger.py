@@ -7,7 +7,7 @@ were, when it is not the newest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from report_service.domain.delivery import DONE, State
@@ -136,6 +136,8 @@ class RunRecord:
     ended_at: datetime | None = None
     result: str | None = None  # completed, failed, halted, interrupted; None while it runs, or after a kill
     detail: str = ""
+    instance: str = ""  # the process that made it
+    summary: Mapping[str, object] = field(default_factory=dict)  # the fields of its log line
 
 
 class PlanStore(Protocol):
@@ -250,6 +252,9 @@ class RunLog(Protocol):
 
     def last(self, month: ReportMonth) -> RunRecord | None:
         """Return the newest run of a month; None: there was none."""
+
+    def recent(self, *, month: ReportMonth | None, limit: int) -> list[RunRecord]:
+        """Return the newest runs, newest first: of one month, or of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -121,3 +122,29 @@ def test_a_reader_that_leaves_changes_nothing(sqlite_cli: Cli) -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (3, "{", "")
+
+
+def test_several_months_and_the_runs_are_told_at_a_glance(cli: Cli, figures: dict[str, list[Row]]) -> None:
+    cli.stock(figures)
+    cli("run")
+    before = MONTH.shift(-1)
+
+    months, told = cli("status", "--from", before, "--json"), cli("status", "--from", before)
+    runs, shown = cli("status", "--runs", "--json"), cli("status", "--runs", "--month", MONTH)
+    odd = cli("status", "--runs", "--all")
+
+    assert (months.code, told.code, runs.code, odd.code) == (3, 3, 0, 2)  # the month before is not known
+    assert [(one["month"], one["complete"]) for one in json.loads(months.out)["months"]] == [
+        (str(before), False),
+        (str(MONTH), True),
+    ]
+    assert f"{before}  " in told.out
+    (run,) = json.loads(runs.out)["runs"]
+    assert (run["month"], run["started_by"], run["result"], run["summary"]["sent"]) == (
+        str(MONTH),
+        "run",
+        "completed",
+        DUE + 1,
+    )
+    assert "completed" in shown.out
+    assert cli("status", "--from", MONTH).code == 0

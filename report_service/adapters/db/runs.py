@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, insert, select, update
 
 from report_service.adapters.db.tables import runs
+from report_service.domain.months import ReportMonth
 from report_service.ports import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Row
+
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.scope import Scope
-    from report_service.domain.months import ReportMonth
 
 
 class SqlRunLog:
@@ -51,20 +53,27 @@ class SqlRunLog:
             )
 
     def last(self, month: ReportMonth) -> RunRecord | None:
+        return next(iter(self.recent(month=month, limit=1)), None)
+
+    def recent(self, *, month: ReportMonth | None, limit: int) -> list[RunRecord]:
         scope = self._scope
-        mine = and_(runs.c.endpoint == scope.endpoint, runs.c.cpo_id == scope.cpo_id, runs.c.month == str(month))
+        mine = and_(runs.c.endpoint == scope.endpoint, runs.c.cpo_id == scope.cpo_id)
+        if month is not None:
+            mine = and_(mine, runs.c.month == str(month))
+        newest = select(runs).where(mine).order_by(runs.c.started_at.desc()).limit(limit)
         with self._store.read() as connection:
-            row = connection.execute(
-                select(runs).where(mine).order_by(runs.c.started_at.desc()).limit(1)
-            ).one_or_none()
-        if row is None:
-            return None
-        return RunRecord(
-            run_id=row.run_id,
-            month=month,
-            started_by=row.started_by,
-            started_at=row.started_at,
-            ended_at=row.ended_at,
-            result=row.result,
-            detail=row.detail,
-        )
+            return [_record(row) for row in connection.execute(newest)]
+
+
+def _record(row: Row[Any]) -> RunRecord:
+    return RunRecord(
+        run_id=row.run_id,
+        month=ReportMonth.parse(row.month),
+        started_by=row.started_by,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        result=row.result,
+        detail=row.detail,
+        instance=row.instance,
+        summary=json.loads(row.summary) if row.summary else {},
+    )

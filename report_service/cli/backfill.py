@@ -134,11 +134,13 @@ def _carry_out(
 def _tell(done: Backfilled, service: Service, output: Path) -> None:
     """Say what came of a month, and write its package."""
     from report_service.domain.delivery import DONE
+    from report_service.domain.wording import share
 
     month_counts = done.result.month_counts
     if month_counts is None:
         return
-    print(f"\n{done.month}: {month_counts.count(DONE):,} of {month_counts.expected:,} reports are in.")
+    are_in = share(month_counts.count(DONE), month_counts.expected, "report")
+    print(f"\n{done.month}: {are_in} in.")
     for line in remarks(done.result, took_s=service.clock.monotonic() - done.result.started):
         print(f"  {line}")
     if done.undelivered:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from report_service.errors import ReportServiceError
+from report_service.errors import BadInput, ReportServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from report_service.bootstrap import Service
+    from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.logs.config import Logging
     from report_service.ports import Clock, Events, Ledger
@@ -133,6 +134,15 @@ def month_of(text: str | None, clock: Clock) -> ReportMonth:
     from report_service.domain.months import ReportMonth
 
     return ReportMonth.parse(text) if text else ReportMonth.previous(clock.now())
+
+
+def kind_of(text: str | None) -> Kind | None:
+    """Return the kind of report that an option names; raise BadInput that names the kinds."""
+    from report_service.domain.kinds import Kind
+
+    if text is not None and text not in list(Kind):
+        raise BadInput(f"{text!r} is not a kind of report", hint=f"The kinds are {', '.join(Kind)}.")
+    return None if text is None else Kind(text)
 
 
 def is_terminal() -> bool:

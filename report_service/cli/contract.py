@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import settings_of
+from report_service.domain.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _lines(openapi: Path, found: Comparison) -> Iterator[str]:
     if not found.findings:
         yield f"{compared}; they take what the service sends."
     else:
-        yield f"{compared}; {breaking} finding{'' if breaking == 1 else 's'} would make the API refuse something."
+        yield f"{compared}; {counted(breaking, 'finding')} would make the API refuse something."
 
 
 def _as_json(openapi: Path, found: Comparison) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import is_terminal, logging_to, settings_of
+from report_service.domain.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def _nowhere(_read: int) -> None:
 
 def _told(imported: Imported) -> str:
     """Return what a person is told of one file."""
-    rows = f"{imported.rows:,} row{'' if imported.rows == 1 else 's'}"
+    rows = counted(imported.rows, "row")
     if imported.problem is not None:
         lines = [f"{imported.file}: refused", f"  {imported.problem.message}", f"  -> {imported.problem.hint}"]
     elif imported.faults:

@@ -23,6 +23,7 @@ from report_service.cli.explain import explain_report
 from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
+from report_service.cli.retry import retry
 from report_service.cli.run import run
 from report_service.cli.status import status
 from report_service.cli.streams import unbreakable
@@ -42,6 +43,7 @@ app.command("run")(run)
 app.command("backfill")(backfill)
 app.command("status")(status)
 app.command("explain")(explain_report)
+app.command("retry")(retry)
 app.command("waive")(waive)
 app.command("import")(import_)
 app.command("contract")(contract)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from report_service.domain.delivery import DONE, OVER, State
 from report_service.domain.months import BERLIN
+from report_service.domain.wording import agree, counted, share
 from report_service.services.overview import duration_s
 from report_service.services.status import NEXT_STEPS
 
@@ -158,21 +159,23 @@ def _next_step(state: State, reports: Sequence[DeliveryStatus]) -> str:
 def verdict(status: MonthStatus) -> Text:
     """Return the last line: is the month complete, and if not, what is the matter."""
     month_counts, done = status.month_counts, status.month_counts.count(DONE)
+    are_in = share(done, month_counts.expected, "report")
     if month_counts.complete and not month_counts.drifted:
-        return Text(f"\nComplete: {done:,} of {month_counts.expected:,} reports are in.", "bold green")
+        return Text(f"\nComplete: {are_in} in.", "bold green")
     if not month_counts.expected:
         return Text(
             "\nNothing is known of this month: no run has planned it yet, or the inventory is empty.", "yellow"
         )
-    text = Text(f"\nNot complete: {done:,} of {month_counts.expected:,} reports are in.", "bold red")
+    text = Text(f"\nNot complete: {are_in} in.", "bold red")
     if month_counts.complete:
-        text = Text(f"\nAll {done:,} reports are in, but not with the figures of today.", "bold yellow")
+        all_in = f"{agree(done, 'The', 'All')} {counted(done, 'report')} {agree(done, 'is', 'are')} in"
+        text = Text(f"\n{all_in}, but not with the figures of today.", "bold yellow")
     waiting = month_counts.count(WAITING)
     blocked = month_counts.expected - done - waiting
     if blocked:
-        text.append(f" {blocked:,} {'needs' if blocked == 1 else 'need'} a person.", "red")
+        text.append(f" {blocked:,} {agree(blocked, 'needs', 'need')} a person.", "red")
     if waiting:
-        text.append(f" {waiting:,} {'is' if waiting == 1 else 'are'} on the way.", "yellow")
+        text.append(f" {waiting:,} {agree(waiting, 'is', 'are')} on the way.", "yellow")
     if month_counts.drifted:
         text.append(f" {month_counts.drifted:,} changed after delivery.", "yellow")
     return text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, month_of, service_of, settings_of
+from report_service.domain.wording import agree, counted
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
 
 def remarks(result: RunResult, *, took_s: float) -> list[str]:
     """Return what a person should know of a run beside how the month stands."""
-    lines = [f"{result.delivered.requests:,} requests in {took_s:.1f} s."] if result.delivered else []
+    lines = [f"{counted(result.delivered.requests, 'request')} in {took_s:.1f} s."] if result.delivered else []
     if result.plan is not None:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)
@@ -117,13 +118,18 @@ def remarks(result: RunResult, *, took_s: float) -> list[str]:
         if result.plan.empty:
             lines.append("Inventory: no hub, point or provider group was in operation. See that all are there.")
         elif result.plan.shrunk:
+            was = result.plan.previous_expected
             lines.append(
-                f"Inventory: {result.plan.expected:,} reports are due, {result.plan.previous_expected:,} were the "
-                "month before. See that hubs, points and provider groups are all there."
+                f"Inventory: {_due(result.plan.expected)}, {was:,} {agree(was, 'was', 'were')} the month before. "
+                "See that hubs, points and provider groups are all there."
             )
     if result.delivered is not None and result.delivered.stopped is not None and result.error is None:
         lines.append(f"Stopped sending: {result.delivered.stopped}.")
     return lines
+
+
+def _due(expected: int) -> str:
+    return f"{counted(expected, 'report')} {agree(expected, 'is', 'are')} due"
 
 
 def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
@@ -142,7 +148,8 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
         body = {"month": str(month), "expected": plan.expected, "by_state": by_state, "blocked": blocked}
         print(json_.dumps(body | {"problems": plan.problems}, indent=2))
     else:
-        print(f"{month}: {plan.expected:,} reports are due, {done:,} are done, {to_send:,} would be sent now.")
+        are_done = f"{done:,} {agree(done, 'is', 'are')} done"
+        print(f"{month}: {_due(plan.expected)}, {are_done}, {to_send:,} would be sent now.")
         for key, state, why in plan.blocked:
             print(f"  {key}: {state.value}: {why}")
         for problem in plan.problems:

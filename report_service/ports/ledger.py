@@ -154,6 +154,13 @@ class PlanStore(Protocol):
     def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
         """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
 
+    def put_back(self, reports: Sequence[KnownDelivery], *, at: datetime) -> bool:
+        """Make reports due at once, as if never put off, if each is still in the state given.
+
+        Needs no lease: a person's word. Else return False and write nothing: another process was at one of them.
+        Raise IllegalTransition for a state that nothing is put back from.
+        """
+
 
 class WaiverStore(Protocol):
     """A CPO's waivers: facts about its data, so they hold for every endpoint."""

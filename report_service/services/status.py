@@ -29,7 +29,7 @@ REASONS: Mapping[State, str] = {
 NEXT_STEPS: Mapping[State, str] = {
     State.AWAITING_DATA: 'deliver the row, or: report-service waive KEY --reason "why there is none"',
     State.INVALID: "mend the row; the next run sends it",
-    State.REJECTED: "mend the row; the next run sends it",
+    State.REJECTED: "mend the row; the next run sends it. Where the row is right: report-service retry KEY",
     State.PENDING: "the next run sends it",
     State.IN_FLIGHT: "the next run asks the API again",
     State.RETRYING: "tried again by itself",

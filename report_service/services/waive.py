@@ -9,10 +9,12 @@ from report_service.domain.delivery import DONE, State
 from report_service.domain.kinds import DeliveryKey
 from report_service.errors import BadInput, UnknownDelivery
 from report_service.ports import Waiver
+from report_service.services.known_keys import known_reports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from report_service.domain.planning import KnownDelivery
     from report_service.ports import Clock, PlanStore, WaiverStore
 
 NEXT = "it counts from the next run on"
@@ -35,8 +37,8 @@ class Waiving:
         if not reason.strip():
             raise BadInput("a waiver needs a reason", hint='Say why there is nothing to report: --reason "...".')
         parsed = [DeliveryKey.parse(key) for key in keys]
-        for key in parsed:
-            self._check(key)
+        for key, known in known_reports(self.plans, parsed).items():
+            _check(key, known)
         for key in parsed:
             self.waivers.declare(
                 Waiver(key=key, reason=reason.strip(), declared_by=declared_by, declared_at=self.clock.now())
@@ -53,18 +55,13 @@ class Waiving:
             self.waivers.withdraw(key)
         return [f"{key}: not waived any more; {NEXT}" for key in parsed]
 
-    def _check(self, key: DeliveryKey) -> None:
-        known = self.plans.known_deliveries(key.month, key.kind).get(key.subject)
-        if known is None or not known.due:
-            raise UnknownDelivery(
-                f"{key} is not due, as far as the ledger knows",
-                hint=f"`report-service status --month {key.month}` lists the keys. "
-                "A month is planned by its first run: waive after it.",
-            )
-        if known.state in DONE - {State.WAIVED}:
-            raise BadInput(f"{key} is {known.state}: it was reported", hint="There is nothing to waive.")
-        if known.state is State.IN_FLIGHT or known.in_doubt:
-            raise BadInput(
-                f"{key} was sent, and the API may have it: whether it does is still unknown",
-                hint="Let a run settle it first.",
-            )
+
+def _check(key: DeliveryKey, known: KnownDelivery) -> None:
+    """Raise BadInput for a report that is delivered, or may be."""
+    if known.state in DONE - {State.WAIVED}:
+        raise BadInput(f"{key} is {known.state}: it was reported", hint="There is nothing to waive.")
+    if known.state is State.IN_FLIGHT or known.in_doubt:
+        raise BadInput(
+            f"{key} was sent, and the API may have it: whether it does is still unknown",
+            hint="Let a run settle it first.",
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, and_, bindparam, case, delete, insert, null, select, update
 
 from report_service.adapters.db.tables import attempts, deliveries, insert_into, payloads
-from report_service.domain.delivery import State
+from report_service.domain.delivery import State, Trigger, next_state
 from report_service.domain.planning import KnownDelivery
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _KNOWN = select(
 _RESTART, _WAITS = bindparam("restart", type_=Boolean), bindparam("waits", type_=Boolean)
 _REPLAN = (
     update(deliveries)
-    .where(_D.id == bindparam("d_id"))
+    .where(_D.id == bindparam("d_id"), _D.state == bindparam("was"))  # a person may have put it back meanwhile
     .values(
         {name: bindparam(name) for name in _PLANNED}
         | {
@@ -54,6 +54,19 @@ _REPLAN = (
             "http_status": case((_RESTART, null()), else_=_D.http_status),
             "next_attempt_at": case((_WAITS, _D.next_attempt_at), else_=null()),
         }
+    )
+)
+
+
+_PUT_BACK = (
+    update(deliveries)
+    .where(_D.id == bindparam("d_id"), _D.state == bindparam("was"), _D.due)
+    .values(
+        state=bindparam("becomes"),
+        detail=bindparam("says"),
+        consecutive_failures=0,
+        next_attempt_at=None,
+        updated_at=bindparam("at"),
     )
 )
 
@@ -90,10 +103,29 @@ class SqlPlanStore:
                 connection.execute(delete(deliveries).where(these, unsent), rows)
                 connection.execute(update(deliveries).where(these).values(due=False), rows)
 
+    def put_back(self, reports: Sequence[KnownDelivery], *, at: datetime) -> bool:
+        rows = [_put_back(one, at) for one in sorted(reports, key=lambda one: one.row or 0)]
+        with self._store.write() as connection:
+            as_given = not rows or connection.execute(_PUT_BACK, rows).rowcount == len(rows)
+            if not as_given:
+                connection.rollback()
+        return as_given
+
     def _names(self, month: ReportMonth, kind: Kind) -> dict[str, str]:
         """Return the values of the columns that the reports of a month and kind have in common."""
         scope = self._scope
         return {"endpoint": scope.endpoint, "cpo_id": scope.cpo_id, "month": str(month), "kind": kind.value}
+
+
+def _put_back(one: KnownDelivery, at: datetime) -> dict[str, object]:
+    becomes = next_state(one.state, Trigger.RETRIED, in_doubt=one.in_doubt)
+    return {
+        "d_id": one.row,
+        "was": one.state.value,
+        "becomes": becomes.value,
+        "says": one.detail if becomes is one.state else "",
+        "at": at,
+    }
 
 
 def _known(row: Row[*tuple[Any, ...]]) -> KnownDelivery:
@@ -128,6 +160,7 @@ def _save(
     known = [
         {
             "d_id": change.before.row,
+            "was": change.before.state.value,
             "restart": change.restart,
             "waits": change.after.state is State.RETRYING,
             **_values(change, at),

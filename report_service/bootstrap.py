@@ -23,7 +23,7 @@ from report_service.adapters.db.lease import SqlLeaseStore
 from report_service.adapters.db.plan_store import SqlPlanStore
 from report_service.adapters.db.runs import SqlRunLog
 from report_service.adapters.db.scope import Scope
-from report_service.adapters.db.source import SqlSource
+from report_service.adapters.db.source import Query, SqlSource
 from report_service.adapters.db.status_queries import SqlStatusQueries, durations
 from report_service.adapters.db.waivers import SqlWaiverStore
 from report_service.adapters.obelis.auth import ClientCredentials
@@ -171,8 +171,7 @@ def build(
     store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, clock)
-    queries = {name: (source.url.get_secret_value(), source.query) for name, source in settings.sources.items()}
-    source = SqlSource(store, {str(name): query for name, query in queries.items()})
+    source = SqlSource(store, _queries(settings))
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
@@ -376,6 +375,18 @@ class _LearningApi:
         token = self._api.read_token(answer, at=at)
         self._learn(token.value)
         return token
+
+
+def _queries(settings: Settings) -> Mapping[str, Query]:
+    """Return the operator's queries by the table that each stands for."""
+    return {
+        name: Query(
+            url=source.url.get_secret_value(),
+            select=source.query,
+            zone=ZoneInfo(source.timezone or settings.data.timezone),
+        )
+        for name, source in settings.sources.items()
+    }
 
 
 def _api(

@@ -16,10 +16,21 @@ from report_service.domain.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from report_service.adapters.csv_files import CsvFile
     from report_service.services.import_files import Imported, LineFault
 
 SHOWN = 50
 """How many faults of a file are shown; `--json` has all of them."""
+GONE = 3
+"""How many stored rows that a file does not have are named."""
+
+_FIGURES_STAY = "their figures stay, and are reported"
+_STAYS = {
+    "hubs": "they stay in the inventory, and reports about them stay due",
+    "points": "they stay in the inventory, and reports about them stay due",
+    "provider-groups": "they stay in the inventory, and reports about them stay due",
+    "waivers": "they stay waived",
+}
 
 
 def import_(
@@ -27,27 +38,36 @@ def import_(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Folders, or files named as a table: hubs.csv ...")
     ],
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Remove stored rows of a file's table and months that it does not have."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with every fault.")] = False,
 ) -> int:
     """Store CSV files: all of a file or nothing of it, and every reason why not.
 
-    UTF-8, `;` or `,` between cells, columns in any order. A row with a known key
-    replaces what is stored. Exits with 2 when a file was refused; the others are
-    stored all the same.
+    UTF-8, `;`, `,` or tabs between cells, columns in any order. A row with a known
+    key replaces what is stored. Exits with 2 when a file was refused; the others
+    are stored all the same.
     """
+    from zoneinfo import ZoneInfo
+
     from report_service.adapters.clock import SystemClock
-    from report_service.adapters.csv_files import csv_files
+    from report_service.adapters.table_files import table_files
     from report_service.bootstrap import intake_of, open_store
     from report_service.services.import_files import import_files
 
-    files, ignored = csv_files(paths)
     settings = settings_of(ctx)
+    files, ignored = table_files(paths, ZoneInfo(settings.data.timezone))
+    if replace:
+        _refuse_two_of_one_table(files)
     results = []
     with logging_to(sys.stderr, settings), closing(open_store(settings)) as store:
         intake = intake_of(settings, store, SystemClock())
         size = 2 * sum(file.size for file in files)  # each is read twice
         with _bar(size) if is_terminal() and not json else nullcontext((_nowhere, print)) as (progress, say):
-            for imported in import_files(files, intake, progress=progress):
+            for imported in import_files(files, intake, progress=progress, replace=replace):
                 results.append(imported)
                 if not json:
                     say(_told(imported))
@@ -79,9 +99,22 @@ def _nowhere(_read: int) -> None:
     """Show no progress."""
 
 
+def _refuse_two_of_one_table(files: list[CsvFile]) -> None:
+    """Raise BadInput where two files hold one table: with --replace each would remove the other's rows."""
+    from report_service.errors import BadInput
+
+    first: dict[str, CsvFile] = {}
+    for file in files:
+        if (other := first.setdefault(file.schema.name, file)) is not file:
+            raise BadInput(
+                f"--replace takes one file a table; {other.name} and {file.name} both hold {file.schema.name}",
+                hint="Nothing was imported. Put their rows into one file, or import without --replace.",
+            )
+
+
 def _told(imported: Imported) -> str:
     """Return what a person is told of one file."""
-    rows = counted(imported.rows, "row")
+    rows = counted(imported.rows - imported.blank, "row")
     if imported.problem is not None:
         lines = [f"{imported.file}: refused", f"  {imported.problem.message}", f"  -> {imported.problem.hint}"]
     elif imported.faults:
@@ -92,7 +125,22 @@ def _told(imported: Imported) -> str:
         lines = [f"{imported.file}: {verdict}", *_listed(imported.warnings)]
     else:
         lines = [f"{imported.file}: {rows} stored"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_beside(imported)])
+
+
+def _beside(imported: Imported) -> Iterator[str]:
+    """Yield what else is to be known of a stored file: what it does not say, and what it does not have."""
+    if not imported.stored:
+        return
+    if imported.blank:
+        yield f"  {counted(imported.blank, 'row')} without figures passed over: what is stored for them stays"
+    if imported.gone:
+        named = "; ".join(" ".join(map(str, key)) for key in imported.gone[:GONE])
+        more = f"; and {len(imported.gone) - GONE:,} more" if len(imported.gone) > GONE else ""
+        what = f"stored {counted(len(imported.gone), 'row')} that this file does not have: {named}{more}"
+        yield f"  removed {what}" if imported.removed else f"  kept {what}"
+        if not imported.removed:
+            yield f"  -> {_STAYS.get(imported.table, _FIGURES_STAY)}; if they are to go, import with --replace"
 
 
 def _listed(faults: list[LineFault]) -> Iterator[str]:
@@ -104,14 +152,18 @@ def _listed(faults: list[LineFault]) -> Iterator[str]:
 def _as_json(results: list[Imported], ignored: list[Path]) -> str:
     files = [
         {
+            "name": imported.file,
             "file": imported.file,
             "table": imported.table,
             "rows": imported.rows,
+            "blank": imported.blank,
             "stored": imported.stored,
             "problem": imported.problem.message if imported.problem else None,
             "hint": imported.problem.hint if imported.problem else None,
             "faults": [_plain(fault) for fault in imported.faults],
             "warnings": [_plain(warning) for warning in imported.warnings],
+            "gone": [list(map(str, key)) for key in imported.gone],
+            "removed": imported.removed,
         }
         for imported in results
     ]

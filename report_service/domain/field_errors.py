@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 MUST_BE_GIVEN = "must be given"
 _SHOWN = 60
+_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+"""What web pages and spreadsheets leave in cells unseen: zero-width spaces and joiners, byte order marks."""
 
 
 class InvalidValue(ValueError):
@@ -55,7 +57,14 @@ class RowError:
 
 def is_absent(raw: object) -> bool:
     """Return True if a value stands for nothing: None (SQL's NULL) or blank text (CSV's empty cell)."""
-    return raw is None or (isinstance(raw, str) and not raw.strip())
+    return raw is None or (isinstance(raw, str) and not plain(raw))
+
+
+def plain(raw: object) -> str:
+    """Return text without white space around it and zero-width characters anywhere; "" for what is no text."""
+    if not isinstance(raw, str):
+        return ""
+    return raw.strip() if raw.isascii() else raw.translate(_ZERO_WIDTH).strip()
 
 
 def shown(value: object) -> str:

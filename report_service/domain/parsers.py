@@ -1,8 +1,8 @@
-"""Parsers of one value each.
+"""Parsers of one value each: what has one meaning is read, what has two is refused.
 
-Each takes a raw value as a CSV file or a SQL driver gives it (text, int, float, Decimal, bool, date, datetime,
-UUID; list or dict for JSON), never an absent one (`field_errors.is_absent`), and returns the value or raises
-InvalidValue.
+Each takes a raw value as a file or a SQL driver gives it (text, int, float, Decimal, bool, date, datetime, UUID;
+list or dict for JSON; any of them `Written`), never an absent one (`field_errors.is_absent`), and returns the
+value or raises InvalidValue. Zero-width characters say nothing, nor does white space around a value.
 """
 
 from __future__ import annotations
@@ -10,31 +10,46 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from report_service.domain.field_errors import InvalidValue
+from report_service.domain.field_errors import InvalidValue, plain
+from report_service.domain.local_time import first_of, in_utc, last_of
 from report_service.domain.months import ReportMonth
-from report_service.errors import BadInput
+from report_service.domain.written import of_raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
 INT32_MAX = 2**31 - 1
 """The API's whole numbers are int32 [0.9]."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}")
-_PROVIDER_GROUP = re.compile(r"[A-Z]{2}[A-Z0-9]{3}")
+_PROVIDER_GROUP = re.compile(r"([A-Z]{2})[*\- ]?([A-Z0-9]{3})")
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_SPACED = re.compile(r"[+-]?[1-9][0-9]{0,2}([ \u00a0\u2009\u202f'\u2019][0-9]{3})+([.,][0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,][0-9]{3})+")
-_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00(\.0+)?)?)?")
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+_YEAR_FIRST = re.compile(r"(20[0-9]{2})[-/](0[1-9]|1[0-2])")
+_MONTH_FIRST = re.compile(r"(0?[1-9]|1[0-2])[-/.](20[0-9]{2})")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+_TIME = re.compile(r"([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?")
+_EXCEL_DATE = re.compile(
+    r"(?=.*[0-9])([0-9]{1,2}[. -]*)?(jan|feb|mär|mrz|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]*"
+    r"\.?[ -]*([0-9]{2}|[0-9]{4})?|[0-9]{1,2}\.[0-9]{1,2}\.([0-9]{2,4})?",
+    re.IGNORECASE,
 )
 
 _NOT_A_NUMBER = "must be a number, for example 0.93"
 _NOT_WHOLE = "must be a whole number"
+NOT_WHOLE_CENTS = "must be whole cents (EUR 0.45 is 45): money is never rounded"
+_NOT_A_DAY = "must be a date as YYYY-MM-DD, for example 2026-10-01"
+_EXCEL_MADE_A_DATE = "looks like a date that Excel made of it: format the column as text, and write"
 
 
 class ContractualBasis(StrEnum):
@@ -57,27 +72,38 @@ def text(raw: object) -> str:
     if not isinstance(raw, str):
         raise InvalidValue("must be text")
     value = raw.strip()
+    if not value.isascii():
+        value = value.strip("\ufeff\u200b\u2060").strip()
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidValue("must not contain NUL or half a surrogate pair")
     return value
 
 
 def month(raw: object) -> ReportMonth:
-    """Return a month: `YYYY-MM`, or the date of its first day as a driver gives it."""
-    if isinstance(raw, date) and raw.day == 1:
-        return ReportMonth.of(raw)
+    """Return a month: `YYYY-MM`, `MM-YYYY` as the API has it, `MM/YYYY`, or the date of its first day."""
+    value = plain(raw)
+    if found := _YEAR_FIRST.fullmatch(value):
+        return ReportMonth(int(found[1]), int(found[2]))
+    if found := _MONTH_FIRST.fullmatch(value):
+        return ReportMonth(int(found[2]), int(found[1]))
     try:
-        return ReportMonth.parse(str(raw))
-    except BadInput:
-        raise InvalidValue("must be a month as YYYY-MM, for example 2026-10") from None
+        first = day(raw)
+    except InvalidValue:
+        first = None
+    if first is not None and first.day == 1 and 2000 <= first.year < 2100:
+        return ReportMonth.of(first)
+    if value and _EXCEL_DATE.fullmatch(value):
+        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the month as YYYY-MM, for example 2026-10")
+    raise InvalidValue("must be a month as YYYY-MM, for example 2026-10")
 
 
 def uuid(raw: object) -> str:
     """Return a UUID in its canonical form: lower case, hyphens; read with or without hyphens, and in braces."""
     if isinstance(raw, UUID):
         return str(raw)
-    value = raw.strip().lower() if isinstance(raw, str) else ""
-    value = value[1:-1] if value[:1] == "{" and value[-1:] == "}" else value
+    value = plain(raw).lower()
+    if value.startswith("{") and value.endswith("}"):
+        value = value[1:-1]
     if not _UUID.fullmatch(value):
         raise InvalidValue(
             "must be the UUID that OBELIS assigned, for example 191e7db7-1bea-44db-9e52-2ddab118d699"
@@ -86,48 +112,69 @@ def uuid(raw: object) -> str:
 
 
 def evse_id(raw: object) -> str:
-    """Return an EVSE id in upper case, its separators as given.
+    """Return an EVSE id in upper case, in whatever form: it is never sent, and only helps people find a point."""
+    return text(str(raw)).upper()
+
+
+def is_usual_evse_id(value: str) -> bool:
+    """Return True if an EVSE id has the usual form.
 
     Country (2 letters), operator (3 characters), `E`, outlet (1 to 31 characters), `*` between them optional:
     ISO 15118-2 annex H and eMI3 "Electric Vehicle ICT Interface Specifications", part 2.
     """
-    value = raw.strip().upper() if isinstance(raw, str) else ""
-    if not _EVSE_ID.fullmatch(value):
-        raise InvalidValue("must be an EVSE id, for example DE*ABC*E45B*78C")
-    return value
+    return _EVSE_ID.fullmatch(value) is not None
 
 
 def provider_group(raw: object) -> str:
-    """Return a provider group in upper case: country and provider id [0.9]."""
-    value = raw.strip().upper() if isinstance(raw, str) else ""
-    if not _PROVIDER_GROUP.fullmatch(value):
+    """Return a provider group in upper case: country and provider id [0.9]; `DE*VFL`, `DE-VFL`, `DE VFL` too."""
+    found = _PROVIDER_GROUP.fullmatch(plain(raw).upper())
+    if not found:
         raise InvalidValue("must be 2 letters (country) and 3 letters or digits (provider), for example DEVFL")
-    return value
+    return found[1] + found[2]
 
 
 def number(raw: object) -> Decimal:
     """Return a number exactly as written; one decimal comma is read as the decimal point.
 
-    A float counts as the shortest decimal that it prints as (0.93, not 0.930000000000000048...).
+    A float counts as the shortest decimal that it prints as (0.93, not 0.930000000000000048...). Refuse what may
+    be a thousand, by the conventions of where it was written.
     """
-    if isinstance(raw, Decimal):
-        value = raw
-    elif isinstance(raw, float):
-        value = Decimal(repr(raw))
-    elif isinstance(raw, int) and not isinstance(raw, bool):
-        return Decimal(raw)
-    elif isinstance(raw, str) and _NUMBER.fullmatch(plain := raw.strip()):
-        value = Decimal(plain.replace(",", "."))
+    value, by = of_raw(raw)
+    if isinstance(value, Decimal):
+        found = value
+    elif isinstance(value, float):
+        found = Decimal(repr(value))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    elif isinstance(value, str):
+        found = _written_number(plain(value), by.grouping)
     else:
+        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the number" if isinstance(value, date) else _NOT_A_NUMBER)
+    if not found.is_finite():
         raise InvalidValue(_NOT_A_NUMBER)
-    if not value.is_finite():
-        raise InvalidValue(_NOT_A_NUMBER)
-    return value
+    return found
+
+
+def _written_number(value: str, grouping: str) -> Decimal:
+    """Read a number from text; `grouping` are the characters that may stand between thousands there."""
+    if _SPACED.fullmatch(value):
+        value = re.sub(r"[^0-9.,+-]", "", value)
+    if not _NUMBER.fullmatch(value):
+        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the number" if _EXCEL_DATE.fullmatch(value) else _NOT_A_NUMBER)
+    mark = next((character for character in grouping if character in value), None)
+    if mark and _THOUSANDS.fullmatch(value):
+        before, after = value.split(mark)
+        other = "," if mark == "." else "."
+        raise InvalidValue(
+            f"has two meanings here: write {before}{after} if it is above a thousand, "
+            f"{before}{other}{after}0 if it is not"
+        )
+    return Decimal(value.replace(",", "."))
 
 
 def plain_number(raw: object) -> Decimal:
     """Return the number of a column that holds whole ones; refuse "1.000", a thousand in German, one elsewhere."""
-    if isinstance(raw, str) and _THOUSANDS.fullmatch(raw.strip()):
+    if _THOUSANDS.fullmatch(plain(raw)):
         raise InvalidValue("must be written without a thousands separator, and without zeros after the point")
     return number(raw)
 
@@ -151,7 +198,7 @@ def money_ct(raw: object) -> int:
     except InvalidValue as bad:
         if bad.rule != _NOT_WHOLE:
             raise
-    raise InvalidValue("must be whole cents (EUR 0.45 is 45): money is never rounded")
+    raise InvalidValue(NOT_WHOLE_CENTS)
 
 
 def rate(raw: object) -> Decimal:
@@ -183,50 +230,72 @@ def grade(average: Decimal) -> int:
     return int(average.to_integral_value(ROUND_HALF_UP))
 
 
-def instant(raw: object) -> datetime:
-    """Return a date-time in UTC.
+def valid_from(raw: object) -> datetime:
+    """Return when something begins, in UTC; a bare date is the beginning of that local day.
 
-    Without a zone it is taken as UTC, in which the API counts [0.9]; a bare date is the start of that day in UTC.
+    Without a zone, a date-time shows the clock of where it was written (`Written`; else UTC).
     """
-    if isinstance(raw, datetime):
-        value = raw
-    elif isinstance(raw, date):
-        value = datetime.combine(raw, time())
-    else:
-        value = _written_instant(raw)
+    return _instant(raw, first_of)
+
+
+def valid_to(raw: object) -> datetime:
+    """Return when something ends, in UTC; a bare date is the last second of that local day."""
+    return _instant(raw, last_of)
+
+
+def _instant(raw: object, of_day: Callable[[date, ZoneInfo], datetime]) -> datetime:
+    value, by = of_raw(raw)
+    if isinstance(value, str):
+        value = _written_instant(plain(value))
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, datetime):
+            return in_utc(value, by.zone)
+        if isinstance(value, date):
+            return of_day(value, by.zone)
     except OverflowError:
         raise InvalidValue("must lie in the years 1 to 9999") from None
+    raise InvalidValue("must be a date or date-time, for example 2026-10-01 or 2026-10-01T00:00:00Z")
 
 
-def _written_instant(raw: object) -> datetime:
+def _written_instant(value: str) -> date | datetime | None:
+    """Return a date, or a date and time with or without a zone; None if it is neither."""
+    found = _DAY.match(value)
+    if not found:
+        return None
+    the_day, rest = _calendar_day(found), value[found.end() :]
+    if the_day is None or not rest:
+        return the_day
+    clock = _TIME.fullmatch(rest[1:]) if rest[0] in "T " else None
     try:
-        if isinstance(raw, str) and _INSTANT.fullmatch(raw.strip()):
-            return datetime.fromisoformat(raw.strip())
-    except ValueError:  # the form is right, the calendar or the clock has no such value
-        pass
-    raise InvalidValue("must be a date-time, for example 2026-10-01T00:00:00Z (without a zone: UTC)")
+        return datetime.fromisoformat(f"{the_day}T{clock[0]}") if clock else None
+    except ValueError:  # the form is right, the clock has no such time
+        return None
 
 
 def day(raw: object) -> date:
-    """Return a date; a date-time counts only at midnight, as some databases keep dates."""
-    if isinstance(raw, datetime) and raw.time() == time():
-        return raw.date()
-    if isinstance(raw, date) and not isinstance(raw, datetime):
-        return raw
+    """Return a date, `2024-02-01` or `01.02.2024`; a date-time only at midnight, as some databases keep dates."""
+    found = _written_instant(plain(raw)) if isinstance(raw, str) else raw
+    if isinstance(found, datetime) and found.time() == time() and (found is raw or found.tzinfo is None):
+        return found.date()
+    if isinstance(found, date) and not isinstance(found, datetime):
+        return found
+    if re.fullmatch(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}", plain(raw)):
+        raise InvalidValue(f"has two meanings, day or month first: {_NOT_A_DAY}")
+    raise InvalidValue(_NOT_A_DAY)
+
+
+def _calendar_day(found: re.Match[str]) -> date | None:
+    year, month_, day_ = (found[1], found[2], found[3]) if found[1] else (found[6], found[5], found[4])
     try:
-        if isinstance(raw, str) and (found := _DATE.fullmatch(raw.strip())):
-            return date.fromisoformat(found[1])
+        return date(int(year), int(month_), int(day_))
     except ValueError:  # 31 February
-        pass
-    raise InvalidValue("must be a date as YYYY-MM-DD, for example 2026-10-01")
+        return None
 
 
 def contractual_basis(raw: object) -> ContractualBasis:
-    """Return the contractual basis, read in any case."""
+    """Return the contractual basis, read in any case, and with a blank or a hyphen between its words."""
     try:
-        return ContractualBasis(raw.strip().upper() if isinstance(raw, str) else "")
+        return ContractualBasis(re.sub(r"[ -]", "_", plain(raw).upper()))
     except ValueError:
         raise InvalidValue(f"must be {' or '.join(ContractualBasis)}") from None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from report_service.domain import parsers
 from report_service.domain.field_errors import MUST_BE_GIVEN, FieldError, FieldErrors, RowReader
 from report_service.domain.kinds import DeliveryKey, Kind
-from report_service.domain.table_schemas import SUBJECTS
+from report_service.domain.table_schemas import CONFLICT, SUBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,6 +105,8 @@ def read_report(
     `hub_id` is the hub of a point (`Inventory.hub_of`), None if the inventory names none; other kinds ignore it.
     """
     reader = RowReader(row)
+    if not reader.lacks(CONFLICT):
+        return (FieldError("month", row.get("month"), str(row[CONFLICT])),)
     if reader.required("month", parsers.month) != month and not reader.faults:
         reader.refuse("month", f"must be {month}, the month that was asked for")
     report = _READERS[kind](reader, month, hub_id)
@@ -205,8 +207,8 @@ def _costs(reader: RowReader) -> tuple[int, tuple[AdditionalCost, ...]]:
 
 def _validity(reader: RowReader) -> tuple[datetime, datetime]:
     known = len(reader.faults)
-    valid_from = reader.required("valid_from", parsers.instant)
-    valid_to = reader.required("valid_to", parsers.instant)
+    valid_from = reader.required("valid_from", parsers.valid_from)
+    valid_to = reader.required("valid_to", parsers.valid_to)
     if len(reader.faults) == known and valid_from >= valid_to:
         reader.refuse("valid_to", f"must be after valid_from ({valid_from:%Y-%m-%dT%H:%M:%SZ})")
     return valid_from, valid_to

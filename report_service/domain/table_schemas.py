@@ -26,6 +26,14 @@ SUBJECTS: Mapping[Kind, tuple[str, Callable[[object], str]]] = {
 }
 """By kind the column that says what a row is about, and its parser; the hotline needs none."""
 
+_LOCAL = (parsers.number, parsers.valid_from, parsers.valid_to)
+
+CONFLICT = "conflict"
+"""Beside the columns of a canonical table of figures: why none of a file's several rows for it can be right."""
+
+INFORMATION_COLUMNS = ("hub_name", "evse_id")
+"""What may stand beside the ids in a file of figures, so that people know what they fill in: it is passed over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
@@ -40,6 +48,11 @@ class TableSchema:
     def table(self) -> str:
         """Return the name of the canonical table."""
         return self.name.replace("-", "_")
+
+    @property
+    def local_columns(self) -> tuple[str, ...]:
+        """Return the columns whose values mean what the conventions of their place say (`written`)."""
+        return tuple(column for column, parse in self.columns.items() if parse in _LOCAL)
 
     def read(self, row: Mapping[str, object]) -> dict[str, object] | FieldErrors:
         """Return the row's values, None where empty, or every reason why it cannot be stored."""
@@ -73,8 +86,8 @@ def _delivery_key(raw: object) -> str:
 _TARIFF: Mapping[str, Callable[[object], object]] = {
     "cost_ct_per_kwh": parsers.plain_number,
     "additional_costs": _json_list,
-    "valid_from": parsers.instant,
-    "valid_to": parsers.instant,
+    "valid_from": parsers.valid_from,
+    "valid_to": parsers.valid_to,
 }
 
 HUBS = TableSchema(

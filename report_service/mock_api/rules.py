@@ -103,7 +103,8 @@ def _month(value: object) -> str | None:
     return None if parse_month(value) else "must be a month as MM-yyyy"
 
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d((\.\d{1,6})?Z|\.\d\d)", re.ASCII)
+"""As the guide has it, or as 0.9 describes it: two digits, no zone letter."""
 
 
 def _instant(value: object) -> str | None:
@@ -118,7 +119,7 @@ def _instant(value: object) -> str | None:
 
 
 def _validity(body: Mapping[str, object]) -> float:
-    start, end = (datetime.fromisoformat(str(body[name])) for name in ("validFrom", "validTo"))
+    start, end = (datetime.fromisoformat(str(body[name]).rstrip("Z")) for name in ("validFrom", "validTo"))
     return (end - start).total_seconds()
 
 

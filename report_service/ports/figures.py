@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from report_service.domain.contract import Violation
     from report_service.domain.field_errors import FieldErrors
@@ -49,7 +49,7 @@ class BodySchemas(Protocol):
 
 
 class TableFile(Protocol):
-    """A file with rows for one table."""
+    """A file, or a sheet of one, with rows for one table."""
 
     @property
     def schema(self) -> TableSchema:
@@ -58,6 +58,10 @@ class TableFile(Protocol):
     @property
     def name(self) -> str:
         """Return the file's name, as a person gave it."""
+
+    @property
+    def unit(self) -> str:
+        """Return what its rows are counted in: "line" or "row"."""
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's first line (from 1) and raw values, or why it is no row.
@@ -69,8 +73,17 @@ class TableFile(Protocol):
 class Intake(Protocol):
     """The canonical tables, to be filled."""
 
-    def upsert(self, schema: TableSchema, rows: Iterable[Mapping[str, object]]) -> None:
+    def keys(self, schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
+        """Return the keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
+
+    def upsert(
+        self,
+        schema: TableSchema,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        remove: Sequence[tuple[object, ...]] = (),
+    ) -> None:
         """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
 
-        When `rows` raises, nothing is stored.
+        Rows with the keys in `remove` are deleted. When `rows` raises, nothing is changed.
         """

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.domain.field_errors import FieldError
+from report_service.domain import parsers
+from report_service.domain.field_errors import FieldError, is_absent
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import read_report
-from report_service.domain.table_schemas import REPORT_SCHEMAS
+from report_service.domain.table_schemas import CONFLICT, POINTS, REPORT_SCHEMAS
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,28 +20,35 @@ if TYPE_CHECKING:
 
 _KINDS = {schema.name: kind for kind, schema in REPORT_SCHEMAS.items()}
 
+Key = tuple[object, ...]
+"""The values of a table's key columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineFault:
-    """A fault, and the line that its row begins on (from 1)."""
+    """A fault, and the line of a CSV file or the row of a sheet that it is in (from 1)."""
 
     line: int
     fault: FieldError
+    unit: str = "line"
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.fault}"
+        return f"{self.unit} {self.line}: {self.fault}"
 
 
 @dataclass(slots=True, kw_only=True)
 class Imported:
-    """What became of one file."""
+    """What became of one file, or one sheet."""
 
     file: str
     table: str
     rows: int = 0
+    blank: int = 0  # of them without a figure: not stored, they say nothing
     faults: list[LineFault] = field(default_factory=list)  # any of them: nothing of the file is stored
     warnings: list[LineFault] = field(default_factory=list)  # stored, but cannot be reported as it is
     problem: BadInput | None = None  # the file as a whole cannot be read
+    gone: list[Key] = field(default_factory=list)  # stored rows that the file does not have
+    removed: bool = False  # those are not stored any more
 
     @property
     def stored(self) -> bool:
@@ -48,43 +56,86 @@ class Imported:
         return not self.faults and self.problem is None
 
 
+@dataclass(slots=True)
+class _Seen:
+    """Which keys a file has, on which line first; and those that have several rows which differ."""
+
+    first: dict[Key, tuple[int, int]] = field(default_factory=dict)  # its line, and a hash of the row
+    several: dict[Key, list[int]] = field(default_factory=dict)
+    blank: set[Key] = field(default_factory=set)
+    months: set[str] = field(default_factory=set)
+
+
 def import_files(
-    files: Iterable[TableFile], intake: Intake, *, progress: Callable[[int], None]
+    files: Iterable[TableFile], intake: Intake, *, progress: Callable[[int], None], replace: bool = False
 ) -> Iterator[Imported]:
     """Check each file as a whole, then store it; yield what became of it.
 
     A refused file does not hold up the others. Each is read twice, so that the store is locked only while
-    checked rows are written; `progress` is told the bytes of both. Raise StoreUnavailable.
+    checked rows are written; `progress` is told the bytes of both. With `replace`, stored rows of the table (of
+    the file's months) that the file does not have are removed. Raise StoreUnavailable.
     """
     for file in files:
-        imported = Imported(file=file.name, table=file.schema.name)
+        imported, seen = Imported(file=file.name, table=file.schema.name), _Seen()
         try:
-            _check(file, imported, progress)
+            _check(file, imported, seen, progress)
             if imported.stored:
-                intake.upsert(file.schema, _values(file, progress))
+                known = seen.first.keys() | seen.blank
+                imported.gone = sorted(intake.keys(file.schema, seen.months) - known, key=str)
+                imported.removed = replace and bool(imported.gone)
+                gone = imported.gone if replace else []
+                intake.upsert(file.schema, _values(file, seen, progress), remove=gone)
         except BadInput as bad:
             imported.problem = bad
         yield imported
 
 
-def _check(file: TableFile, imported: Imported, progress: Callable[[int], None]) -> None:
-    seen: dict[tuple[object, ...], int] = {}
+def _check(file: TableFile, imported: Imported, seen: _Seen, progress: Callable[[int], None]) -> None:
+    """Read every row, and note what is wrong with it."""
+
+    def noted(line: int, faults: Iterable[FieldError]) -> list[LineFault]:
+        return [LineFault(line, fault, file.unit) for fault in faults]
+
     for line, row in file.rows(progress):
         imported.rows += 1
         values = row if isinstance(row, tuple) else file.schema.read(row)
         if isinstance(values, tuple):
-            imported.faults += [LineFault(line, fault) for fault in values]
+            imported.faults += noted(line, values)
             continue
-        key = tuple(values[column] for column in file.schema.key)
-        first = seen.setdefault(key, line)
-        if first != line:
-            rule = f"must be there once: line {first} has the same {' and '.join(file.schema.key)}"
-            imported.faults.append(LineFault(line, FieldError(file.schema.key[-1], key[-1], rule)))
-        imported.warnings += [LineFault(line, fault) for fault in _unreportable(file.schema, values)]
+        if _is_blank(file.schema, values):
+            imported.blank += 1
+            seen.blank.add(_key(file.schema, values))
+            continue
+        if file.schema.name in _KINDS:
+            seen.months.add(str(values["month"]))
+        twice = _twice(file, line, values, seen)
+        if twice and file.schema.name not in _KINDS:
+            imported.faults += noted(line, (twice,))
+        elif twice:
+            imported.warnings += noted(line, (twice,))
+        else:
+            imported.warnings += noted(line, _remarks(file.schema, values))
 
 
-def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
-    """Return why the row makes no report; whether a point has a hub is not the file's matter."""
+def _twice(file: TableFile, line: int, values: Mapping[str, object], seen: _Seen) -> FieldError | None:
+    """Return what is wrong with a row whose key was there before; the same row again says nothing new."""
+    key, said = _key(file.schema, values), hash(tuple(values.values()))
+    first, before = seen.first.setdefault(key, (line, said))
+    if first == line or (said == before and key not in seen.several):
+        return None
+    seen.several.setdefault(key, [first]).append(line)
+    names = " and ".join(file.schema.key)
+    rule = f"must be there once: {file.unit} {first} has the same {names}, but other figures"
+    return FieldError(file.schema.key[-1], key[-1], rule)
+
+
+def _remarks(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
+    """Return what a person should know of a row that is stored: why it makes no report, or what is odd in it.
+
+    Whether a point has a hub is not the file's matter.
+    """
+    if schema is POINTS and not is_absent(values["evse_id"]):
+        return _odd_evse_id(str(values["evse_id"]))
     kind = _KINDS.get(schema.name)
     if kind is None:
         return ()
@@ -92,12 +143,43 @@ def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[Fi
     return report if isinstance(report, tuple) else ()
 
 
-def _values(file: TableFile, progress: Callable[[int], None]) -> Iterator[Mapping[str, object]]:
+def _odd_evse_id(value: str) -> tuple[FieldError, ...]:
+    if parsers.is_usual_evse_id(value):
+        return ()
+    rule = "is no EVSE id like DE*ABC*E45B*78C; it is stored as it is, and never sent"
+    return (FieldError("evse_id", value, rule),)
+
+
+def _is_blank(schema: TableSchema, values: Mapping[str, object]) -> bool:
+    """Return True if a row has no figures, as in a form that is not filled in: it must not undo what is stored."""
+    return schema.name in _KINDS and all(
+        value is None for column, value in values.items() if column not in schema.key
+    )
+
+
+def _key(schema: TableSchema, values: Mapping[str, object]) -> Key:
+    return tuple(values[column] for column in schema.key)
+
+
+def _values(file: TableFile, seen: _Seen, progress: Callable[[int], None]) -> Iterator[Mapping[str, object]]:
+    """Yield what is to be stored of each row; of several with one key, why none of them is right."""
     for line, row in file.rows(progress):
         values = row if isinstance(row, tuple) else file.schema.read(row)
         if isinstance(values, tuple):
             raise BadInput(
-                f"{file.name}, line {line}: the file changed while it was imported",
+                f"{file.name}, {file.unit} {line}: the file changed while it was imported",
                 hint="Import it again when nothing writes to it any more.",
             )
-        yield values
+        if _is_blank(file.schema, values):
+            continue
+        key = _key(file.schema, values)
+        if line == seen.first[key][0]:
+            lines = seen.several.get(key)
+            yield _conflict(file, values, lines) if lines else values
+
+
+def _conflict(file: TableFile, values: Mapping[str, object], lines: list[int]) -> Mapping[str, object]:
+    """Return a row that holds no figures, but says where they contradict each other."""
+    known = {column: value if column in file.schema.key else None for column, value in values.items()}
+    places = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    return known | {CONFLICT: f"{file.name} has several rows for this report ({file.unit}s {places}): leave one"}

@@ -143,10 +143,10 @@ class ObelisSettings(Section):
     proxy: Annotated[PasswordUrl, AfterValidator(rules.proxy_url)] | None = Field(
         default=None, description="Proxy for all requests: http[s]://[USER:PASSWORD@]HOST[:PORT]"
     )
-    datetime_format: Literal["milliseconds", "seconds", "microseconds"] = Field(
+    datetime_format: Literal["milliseconds", "seconds", "microseconds", "0.9"] = Field(
         default="milliseconds",
         description='How date-times are sent, in UTC: "milliseconds" (2024-02-22T11:39:56.501Z), '
-        '"seconds" or "microseconds"',
+        '"seconds", "microseconds", or "0.9": two digits, no zone letter (2024-02-22T11:39:56.50)',
     )
     openapi: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
         default=None,
@@ -206,6 +206,16 @@ class StoreSettings(Section):
     )
 
 
+class DataSettings(Section):
+    """How figures are read, wherever they come from."""
+
+    timezone: Annotated[str, AfterValidator(rules.time_zone)] = Field(
+        default="Europe/Berlin",
+        description="IANA time zone of date-times that name none, and of whole days: "
+        "valid_from begins the day, valid_to ends it (23:59:59)",
+    )
+
+
 class SourceSettings(Section):
     """A query of the operator's own on another database, in place of one source table."""
 
@@ -214,7 +224,11 @@ class SourceSettings(Section):
     )
     query: Annotated[str, AfterValidator(rules.not_blank)] = Field(
         description="SELECT with the columns of the CSV file of that name; "
-        "may use :month, :month_start and :month_end"
+        "may use :month, :month_start, :next_month_start and :month_end"
+    )
+    timezone: Annotated[str, AfterValidator(rules.time_zone)] | None = Field(
+        default=None,
+        description="IANA time zone of this source's date-times that name none; default: data.timezone",
     )
 
 
@@ -310,6 +324,7 @@ class Settings(Section):
 
     obelis: ObelisSettings
     store: StoreSettings = StoreSettings()
+    data: DataSettings = DataSettings()
     sources: dict[SourceName, SourceSettings] = Field(default={})
     schedule: ScheduleSettings = ScheduleSettings()
     retry: RetrySettings = RetrySettings()

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEVFL;;\nATABC;;\n")
     (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n2026-10,{HUB},7\n")
-    (folder / "hubs.csv").write_text("hub_id,name,commissioned_on,decommissioned_on\n7,Coswig,1.1.2025,\n")
+    (folder / "hubs.csv").write_text("hub_id,name,commissioned_on,decommissioned_on\n7,Coswig,1/1/2025,\n")
     (folder / "points.csv").write_text("point_id,hub\n")
     (folder / "notes.txt").touch()
     return folder
@@ -72,7 +72,10 @@ def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
     assert done.stdout.splitlines() == [
         f"{folder}/hubs.csv: refused, nothing of its 1 row is stored; what is wrong (2):",
         f"  line 2: hub_id = 7: must be the UUID that OBELIS assigned, for example {HUB}",
-        "  line 2: commissioned_on = 1.1.2025: must be a date as YYYY-MM-DD, for example 2026-10-01",
+        (
+            "  line 2: commissioned_on = 1/1/2025: has two meanings, day or month first: "
+            "must be a date as YYYY-MM-DD, for example 2026-10-01"
+        ),
         f"{folder}/points.csv: refused",
         (
             f"  {folder}/points.csv, line 1: unknown column 'hub' (did you mean hub_id?); "
@@ -105,8 +108,8 @@ def test_json_has_every_fault_and_the_terminal_the_first_fifty(environment: dict
     assert hubs["faults"][1] == {
         "line": 2,
         "column": "commissioned_on",
-        "value": "1.1.2025",
-        "rule": "must be a date as YYYY-MM-DD, for example 2026-10-01",
+        "value": "1/1/2025",
+        "rule": "has two meanings, day or month first: must be a date as YYYY-MM-DD, for example 2026-10-01",
     }
     assert "unknown column 'hub'" in points["problem"]
     assert points["hint"].startswith("The first line must name the columns")

@@ -4,12 +4,17 @@ import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
 
-from report_service.adapters.csv_files import csv_files
 from report_service.adapters.db.intake import SqlIntake
+from report_service.adapters.db.source import SqlSource
+from report_service.adapters.table_files import table_files
+from report_service.domain.kinds import Kind
+from report_service.domain.months import ReportMonth
+from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import import_files
@@ -46,12 +51,17 @@ FILES = {
 
 
 def take_in(
-    store: Store, folder: Path, files: Mapping[str, str], fixed: Mapping[str, Mapping[str, object]] | None = None
+    store: Store,
+    folder: Path,
+    files: Mapping[str, str],
+    fixed: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    replace: bool = False,
 ) -> list[Imported]:
     for name, content in files.items():
         (folder / f"{name}.csv").write_text(content)
-    found, _ = csv_files([folder / f"{name}.csv" for name in files])
-    return list(import_files(found, SqlIntake(store, fixed or {}), progress=lambda read: None))
+    found, _ = table_files([folder / f"{name}.csv" for name in files], ZoneInfo("Europe/Berlin"))
+    return list(import_files(found, SqlIntake(store, fixed or {}), progress=lambda read: None, replace=replace))
 
 
 def rows(store: Store, query: str) -> list[tuple[object, ...]]:
@@ -81,12 +91,79 @@ def test_a_row_with_a_known_key_replaces_what_is_there(store: Store, tmp_path: P
     header = "month,hub_id,rating\n"
     take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n"})
 
-    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB.upper()},\n2026-09,{HUB},1\n"})
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB.upper()},4\n2026-09,{HUB},1\n"})
 
     assert rows(store, "SELECT month, hub_id, CAST(rating AS TEXT) FROM hub_ratings ORDER BY month, hub_id") == [
         ("2026-09", HUB, "1"),
-        ("2026-10", HUB, None),
+        ("2026-10", HUB, "4"),
         ("2026-10", OTHER_HUB, "3"),
+    ]
+
+
+def test_a_form_that_is_not_filled_in_undoes_nothing(store: Store, tmp_path: Path) -> None:
+    header = "month,hub_id,rating\n"
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n"})
+
+    (again,) = take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},\n2026-10,{OTHER_HUB},3\n"})
+
+    assert (again.stored, again.rows, again.blank, again.gone) == (True, 2, 1, [])
+    assert rows(store, "SELECT hub_id, CAST(rating AS TEXT) FROM hub_ratings ORDER BY hub_id") == [
+        (HUB, "2"),
+        (OTHER_HUB, "3"),
+    ]
+
+
+def test_several_rows_for_one_report_make_it_invalid_until_one_is_left(store: Store, tmp_path: Path) -> None:
+    header, month = "month,hub_id,rating\n", ReportMonth(2026, 10)
+    several = f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n2026-10,{HUB},5\n"
+
+    (found,) = take_in(store, tmp_path, {"hub-ratings": several})
+    refused, good = sorted(SqlSource(store, {}).rows(Kind.HUB_RATING, month), key=lambda row: str(row["hub_id"]))
+    report = read_report(Kind.HUB_RATING, month, refused, hub_id=None)
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},5\n"})
+
+    assert found.stored
+    assert isinstance(report, tuple)
+    assert str(report[0]).startswith("month = 2026-10: ")
+    assert str(report[0]).endswith("hub-ratings.csv has several rows for this report (lines 2, 4): leave one")
+    assert (good["hub_id"], good["rating"], good["conflict"]) == (OTHER_HUB, "3" if store.is_sqlite else 3, None)
+    assert rows(store, f"SELECT CAST(rating AS TEXT), conflict FROM hub_ratings WHERE hub_id = '{HUB}'") == [
+        ("5", None)
+    ]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_a_file_no_longer_has_is_told_and_goes_only_when_asked(
+    store: Store, tmp_path: Path, replace: bool
+) -> None:
+    header = "month,hub_id,rating\n"
+    take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n2026-09,{HUB},1\n"})
+
+    (again,) = take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n"}, replace=replace)
+
+    left = [] if replace else [("2026-10", OTHER_HUB)]
+    assert (again.gone, again.removed) == ([("2026-10", OTHER_HUB)], replace)
+    assert rows(store, "SELECT month, hub_id FROM hub_ratings ORDER BY month, hub_id") == [
+        ("2026-09", HUB),
+        ("2026-10", HUB),
+        *left,
+    ]
+
+
+def test_only_waivers_of_the_same_operator_are_replaced(store: Store, tmp_path: Path) -> None:
+    header, at = "key,reason,declared_by\n", datetime(2026, 11, 1, tzinfo=UTC)
+    of_a, of_b = ({"waivers": {"cpo_id": cpo_id, "declared_at": at}} for cpo_id in ("A", "B"))
+    for fixed in (of_a, of_b):
+        take_in(store, tmp_path, {"waivers": FILES["waivers"]}, fixed)
+
+    (again,) = take_in(
+        store, tmp_path, {"waivers": f"{header}2026-10/hub_rating/{HUB},closed,A. Person\n"}, of_b, replace=True
+    )
+
+    assert again.gone == [("2026-10/hotline_rating",)]
+    assert rows(store, "SELECT cpo_id, key FROM waivers ORDER BY cpo_id") == [
+        ("A", "2026-10/hotline_rating"),
+        ("B", f"2026-10/hub_rating/{HUB}"),
     ]
 
 

@@ -5,13 +5,14 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
-from report_service.adapters.db.source import SqlSource
+from report_service.adapters.db.source import Query, SqlSource
 from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import AdHocTariff, HotlineRating, HubRating, PointRating, read_report
@@ -49,7 +50,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def queried(store: Store, url: str, query: str, name: str = "hub-ratings") -> list[dict[str, object]]:
-    source = SqlSource(store, {name: (url, query)})
+    source = SqlSource(store, {name: Query(url=url, select=query)})
     return [dict(row) for row in source.rows(Kind.HUB_RATING, MONTH)]
 
 
@@ -107,7 +108,7 @@ def test_a_store_that_is_away_is_the_stores_failure() -> None:
 
 def test_a_query_stands_for_its_table_alone_and_sees_the_month(store: Store, database: Path) -> None:
     query = f"{RATINGS} WHERE :month = '2026-10' AND day BETWEEN :month_start AND :month_end"
-    source = SqlSource(store, {"hub-ratings": (f"sqlite:///{database}", query)})
+    source = SqlSource(store, {"hub-ratings": Query(url=f"sqlite:///{database}", select=query)})
 
     (row,) = source.rows(Kind.HUB_RATING, MONTH)
 
@@ -123,6 +124,36 @@ def test_a_query_may_give_columns_in_any_order_and_case_and_more_of_them(store: 
     assert queried(store, f"sqlite:///{database}", query)[0] == {"month": "2026-10", "hub_id": HUB, "rating": 2.5}
 
 
+def test_date_times_of_a_query_that_name_no_zone_are_read_by_the_clock_of_its_source(
+    store: Store, database: Path
+) -> None:
+    select = (
+        f"SELECT '2026-10' AS month, '{HUB}' AS hub_id, 59 AS cost_ct_per_kwh, NULL AS additional_costs, "
+        "'2026-10-01' AS valid_from, '2026-10-31 12:00:00' AS valid_to"
+    )
+    query = Query(url=f"sqlite:///{database}", select=select, zone=ZoneInfo("Europe/Berlin"))
+
+    (row,) = SqlSource(store, {"ad-hoc-tariffs": query}).rows(Kind.AD_HOC_TARIFF, MONTH)
+    found = read_report(Kind.AD_HOC_TARIFF, MONTH, row, hub_id=None)
+
+    assert isinstance(found, AdHocTariff)
+    assert found.valid_from == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert found.valid_to == datetime(2026, 10, 31, 11, tzinfo=UTC)
+
+
+def test_a_month_is_asked_for_half_open(store: Store, database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE ratings SET day = '2026-10-31 18:30:00' WHERE hub_id = ?", (HUB,))
+    connection.close()
+    url = f"sqlite:///{database}"
+
+    half_open = queried(store, url, f"{RATINGS} WHERE day >= :month_start AND day < :next_month_start")
+    between = queried(store, url, f"{RATINGS} WHERE day BETWEEN :month_start AND :month_end")
+
+    assert [row["hub_id"] for row in half_open] == [HUB]
+    assert between == []
+
+
 def test_a_query_that_gives_every_month_is_read_for_the_one_that_is_asked_for(
     store: Store, database: Path
 ) -> None:
@@ -134,7 +165,7 @@ def test_a_query_that_gives_every_month_is_read_for_the_one_that_is_asked_for(
 def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
     query = "SELECT hub_id, NULL AS name, '2025-01-01' AS commissioned_on, NULL AS decommissioned_on FROM ratings"
 
-    found = SqlSource(store, {"hubs": (f"sqlite:///{database}", query)}).inventory(MONTH)
+    found = SqlSource(store, {"hubs": Query(url=f"sqlite:///{database}", select=query)}).inventory(MONTH)
 
     assert found.subjects(Kind.HUB_RATING) == (HUB,)
     assert [str(fault) for fault in found.faults] == [
@@ -162,7 +193,7 @@ def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
         (
             f"{RATINGS} WHERE day > :moth",
             "uses :moth, which is nothing it may use",
-            ":month, :month_start, :month_end",
+            ":month, :month_start, :next_month_start, :month_end",
         ),
         (
             "SELECT * FROM nowhere",
@@ -226,7 +257,11 @@ def test_a_query_on_postgresql_reads_its_types_and_cannot_write(store: Store, po
         FROM tariffs WHERE day BETWEEN :month_start AND :month_end AND 100 % 3 = 1;
     """
     source = SqlSource(
-        store, {"ad-hoc-tariffs": (plain, query), "hub-ratings": (plain, "SELECT nextval('numbers')")}
+        store,
+        {
+            "ad-hoc-tariffs": Query(url=plain, select=query),
+            "hub-ratings": Query(url=plain, select="SELECT nextval('numbers')"),
+        },
     )
 
     (row,) = source.rows(Kind.AD_HOC_TARIFF, MONTH)
@@ -234,6 +269,6 @@ def test_a_query_on_postgresql_reads_its_types_and_cannot_write(store: Store, po
 
     assert isinstance(found, AdHocTariff)
     assert (found.hub_id, found.cost_ct_per_kwh, found.additional_costs[0].cost_ct) == (HUB, 45, 5)
-    assert found.valid_to == datetime(2026, 11, 1, tzinfo=UTC)
+    assert found.valid_to == datetime(2026, 11, 1, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(SourceUnavailable, match=r"cannot execute nextval\(\) in a read-only transaction"):
         list(source.rows(Kind.HUB_RATING, MONTH))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from report_service.domain.field_errors import FieldError
@@ -9,11 +10,12 @@ from report_service.errors import BadInput
 from report_service.services.import_files import Imported, import_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from report_service.domain.table_schemas import TableSchema
 
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
+OTHER = "2a2e7db7-1bea-44db-9e52-2ddab118d699"
 
 Row = tuple[int, "Mapping[str, object] | tuple[FieldError, ...]"]
 
@@ -26,6 +28,7 @@ class FakeFile:
     lines: list[Row]
     later: list[Row] | None = None
     name: str = "fake.csv"
+    unit: str = "line"
     read: int = 0
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
@@ -38,6 +41,7 @@ class FakeFile:
 class BrokenFile:
     schema: TableSchema
     name: str = "broken.csv"
+    unit: str = "line"
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
         yield 2, rating(HUB)
@@ -47,9 +51,21 @@ class BrokenFile:
 @dataclass
 class FakeIntake:
     stored: list[tuple[str, list[dict[str, object]]]] = field(default_factory=list)
+    known: set[tuple[object, ...]] = field(default_factory=set)
+    removed: list[tuple[object, ...]] = field(default_factory=list)
 
-    def upsert(self, schema: TableSchema, rows: Iterable[Mapping[str, object]]) -> None:
+    def keys(self, _schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
+        return {key for key in self.known if len(key) == 1 or key[0] in months}
+
+    def upsert(
+        self,
+        schema: TableSchema,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        remove: Sequence[tuple[object, ...]] = (),
+    ) -> None:
         self.stored.append((schema.name, [dict(row) for row in rows]))
+        self.removed += remove
 
 
 def rating(hub_id: object, **changed: object) -> dict[str, object]:
@@ -81,20 +97,74 @@ def test_a_file_with_faults_is_not_stored_and_every_fault_is_told() -> None:
     found, intake, _ = take_in(
         FakeFile(
             TABLE_SCHEMAS["hub-ratings"],
-            [(2, rating("h1", rating="good")), (3, ragged), (4, rating(HUB)), (6, rating(HUB.upper()))],
+            [(2, rating("h1", rating="good")), (3, ragged), (4, rating(HUB))],
         )
     )
 
     assert not found[0].stored
-    assert found[0].rows == 4
+    assert found[0].rows == 3
     assert [str(fault).partition(" must")[0] for fault in found[0].faults] == [
         "line 2: hub_id = h1:",
         "line 2: rating = good:",
         "line 3: cells = 2:",
-        f"line 6: hub_id = {HUB}:",
     ]
-    assert str(found[0].faults[-1]).endswith("must be there once: line 4 has the same month and hub_id")
     assert intake.stored == []
+
+
+def test_several_rows_that_differ_are_that_reports_fault_and_no_figures_of_it_are_stored() -> None:
+    found, intake, _ = take_in(
+        FakeFile(
+            TABLE_SCHEMAS["hub-ratings"],
+            [(2, rating(HUB)), (3, rating(OTHER)), (4, rating(HUB.upper(), rating="3")), (5, rating(HUB))],
+        )
+    )
+
+    assert found[0].stored
+    assert [str(warning) for warning in found[0].warnings] == [
+        f"line {line}: hub_id = {HUB}: must be there once: line 2 has the same month and hub_id, but other figures"
+        for line in (4, 5)
+    ]
+    (contradictory, good) = intake.stored[0][1]
+    assert (contradictory["hub_id"], contradictory["rating"]) == (HUB, None)
+    assert contradictory["conflict"] == "fake.csv has several rows for this report (lines 2, 4, 5): leave one"
+    assert (good["hub_id"], good["rating"]) == (OTHER, Decimal(2))
+
+
+def test_the_same_row_twice_says_nothing_new() -> None:
+    found, intake, _ = take_in(
+        FakeFile(TABLE_SCHEMAS["hub-ratings"], [(2, rating(HUB)), (3, rating(HUB.upper(), rating="2"))]),
+        FakeFile(
+            TABLE_SCHEMAS["provider-groups"], [(2, {"provider_group": "DEVFL"}), (3, {"provider_group": "devfl"})]
+        ),
+    )
+
+    assert [one.warnings + one.faults for one in found] == [[], []]
+    assert [len(rows) for _, rows in intake.stored] == [1, 1]
+
+
+def test_an_inventory_with_a_hub_twice_is_refused() -> None:
+    hub = {"hub_id": HUB, "commissioned_on": "2025-01-01"}
+    found, intake, _ = take_in(FakeFile(TABLE_SCHEMAS["hubs"], [(2, hub), (3, hub | {"name": "Coswig"})]))
+
+    assert [str(fault).partition(": must be ")[2] for fault in found[0].faults] == [
+        "there once: line 2 has the same hub_id, but other figures"
+    ]
+    assert intake.stored == []
+
+
+def test_an_odd_evse_id_is_stored_with_a_warning() -> None:
+    point = {"point_id": HUB, "hub_id": OTHER, "evse_id": "+49*810*000*0815", "commissioned_on": "2025-01-01"}
+    found, intake, _ = take_in(
+        FakeFile(TABLE_SCHEMAS["points"], [(2, point), (3, point | {"point_id": OTHER, "evse_id": "DE*ABC*E1"})])
+    )
+
+    assert [str(warning) for warning in found[0].warnings] == [
+        (
+            "line 2: evse_id = +49*810*000*0815: is no EVSE id like DE*ABC*E45B*78C; "
+            "it is stored as it is, and never sent"
+        )
+    ]
+    assert [row["evse_id"] for row in intake.stored[0][1]] == ["+49*810*000*0815", "DE*ABC*E1"]
 
 
 def test_a_row_that_cannot_be_reported_is_stored_with_a_warning() -> None:

@@ -126,7 +126,10 @@ def test_a_row_that_cannot_be_named_is_a_fault_with_its_number() -> None:
     ("changed", "fault"),
     [
         ({"commissioned_on": None}, "commissioned_on is empty: must be given"),
-        ({"commissioned_on": "1.1.2027"}, "commissioned_on = 1.1.2027: must be a date as YYYY-MM-DD"),
+        (
+            {"commissioned_on": "1/1/2027"},
+            "commissioned_on = 1/1/2027: has two meanings, day or month first: must be a date as YYYY-MM-DD",
+        ),
         ({"decommissioned_on": "gone"}, "decommissioned_on = gone: must be a date as YYYY-MM-DD"),
         ({"decommissioned_on": "2024-12-31"}, "must not be before commissioned_on (2025-01-01)"),
     ],
@@ -145,10 +148,10 @@ def test_a_point_with_unreadable_names_stays_due_and_every_reason_is_told() -> N
     found = read([], [point(hub_id="Coswig", evse_id="7")])
 
     assert found.points[POINT] == Point(
-        point_id=POINT, hub_id=None, evse_id=None, operation=Period(first=date(2025, 1, 1), last=None)
+        point_id=POINT, hub_id=None, evse_id="7", operation=Period(first=date(2025, 1, 1), last=None)
     )
     assert found.subjects(Kind.POINT_RATING) == (POINT,)
-    assert [fault.fault.column for fault in found.faults] == ["hub_id", "evse_id"]
+    assert [fault.fault.column for fault in found.faults] == ["hub_id"]
 
 
 @pytest.mark.parametrize(

@@ -29,15 +29,30 @@ BERLIN_SUMMER = timezone(timedelta(hours=2))
         (parsers.month, "2026-10", ReportMonth(2026, 10)),
         (parsers.month, " 2026-10 ", ReportMonth(2026, 10)),
         (parsers.month, date(2026, 10, 1), ReportMonth(2026, 10)),
+        (parsers.month, datetime(2026, 10, 1), ReportMonth(2026, 10)),  # noqa: DTZ001
+        (parsers.month, "10-2026", ReportMonth(2026, 10)),
+        (parsers.month, "10/2026", ReportMonth(2026, 10)),
+        (parsers.month, "1.2026", ReportMonth(2026, 1)),
+        (parsers.month, "2026/10", ReportMonth(2026, 10)),
+        (parsers.month, "2026-10-01", ReportMonth(2026, 10)),
+        (parsers.month, "01.10.2026", ReportMonth(2026, 10)),
         (parsers.uuid, HUB, HUB),
         (parsers.uuid, f" {HUB.upper()}\n", HUB),
         (parsers.uuid, HUB.replace("-", ""), HUB),
         (parsers.uuid, UUID(HUB), HUB),
+        (parsers.uuid, "{" + HUB.upper() + "}", HUB),
+        (parsers.uuid, f"\u00a0{HUB[:9]}\u200b{HUB[9:]}\ufeff", HUB),
         (parsers.evse_id, "DE*ABC*E45B*78C", "DE*ABC*E45B*78C"),
         (parsers.evse_id, "deabce45b78c", "DEABCE45B78C"),
         (parsers.evse_id, "DE*ABC*E" + "1" * 31, "DE*ABC*E" + "1" * 31),
         (parsers.provider_group, " devfl ", "DEVFL"),
+        (parsers.evse_id, "+49*810*000*0815", "+49*810*000*0815"),
+        (parsers.evse_id, " de abc p1 ", "DE ABC P1"),
+        (parsers.evse_id, 7, "7"),
         (parsers.provider_group, "AT1X2", "AT1X2"),
+        (parsers.provider_group, "de*vfl", "DEVFL"),
+        (parsers.provider_group, "DE-VFL", "DEVFL"),
+        (parsers.provider_group, "DE VFL", "DEVFL"),
         (parsers.text, "  Büro\u2009☃ ", "Büro\u2009☃"),
         (parsers.number, "0.93", Decimal("0.93")),
         (parsers.number, "0,93", Decimal("0.93")),
@@ -45,6 +60,12 @@ BERLIN_SUMMER = timezone(timedelta(hours=2))
         (parsers.number, 7, Decimal(7)),
         (parsers.number, Decimal("1.10"), Decimal("1.10")),
         (parsers.number, "-1.5e2", Decimal(-150)),
+        (parsers.number, "\u00a02,4\u200b", Decimal("2.4")),
+        (parsers.number, "1\u202f234,5", Decimal("1234.5")),
+        (parsers.number, "12 345", Decimal(12345)),
+        (parsers.number, "1.234", Decimal("1.234")),
+        (parsers.text, "\ufeff Uelzen\u200b", "Uelzen"),
+        (parsers.whole, "1 873", 1873),
         (parsers.whole, 3, 3),
         (parsers.whole, 3.0, 3),
         (parsers.whole, "3", 3),
@@ -59,19 +80,27 @@ BERLIN_SUMMER = timezone(timedelta(hours=2))
         (parsers.rating, "1", Decimal(1)),
         (parsers.rating, 6.0, Decimal(6)),
         (parsers.rating, "2,4", Decimal("2.4")),
-        (parsers.instant, "2026-10-01T00:00:00Z", datetime(2026, 10, 1, tzinfo=UTC)),
-        (parsers.instant, "2026-10-01T00:00:00.5+02:00", datetime(2026, 9, 30, 22, 0, 0, 500000, tzinfo=UTC)),
-        (parsers.instant, "2026-10-01 00:00:00+00", datetime(2026, 10, 1, tzinfo=UTC)),
-        (parsers.instant, "2026-10-01 08:30", datetime(2026, 10, 1, 8, 30, tzinfo=UTC)),
-        (parsers.instant, "2026-10-01", datetime(2026, 10, 1, tzinfo=UTC)),
-        (parsers.instant, date(2026, 10, 1), datetime(2026, 10, 1, tzinfo=UTC)),
-        (parsers.instant, datetime(2026, 10, 1, 2), datetime(2026, 10, 1, 2, tzinfo=UTC)),  # noqa: DTZ001
-        (parsers.instant, datetime(2026, 10, 1, 2, tzinfo=BERLIN_SUMMER), datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, "2026-10-01T00:00:00Z", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, "2026-10-01T00:00:00.5+02:00", datetime(2026, 9, 30, 22, 0, 0, 500000, tzinfo=UTC)),
+        (parsers.valid_from, "2026-10-01 00:00:00+00", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, "2026-10-01 08:30", datetime(2026, 10, 1, 8, 30, tzinfo=UTC)),
+        (parsers.valid_from, "2026-10-01", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, date(2026, 10, 1), datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, datetime(2026, 10, 1, 2), datetime(2026, 10, 1, 2, tzinfo=UTC)),  # noqa: DTZ001
+        (parsers.valid_from, datetime(2026, 10, 1, 2, tzinfo=BERLIN_SUMMER), datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, "01.10.2026", datetime(2026, 10, 1, tzinfo=UTC)),
+        (parsers.valid_from, "1.10.2026 08:30", datetime(2026, 10, 1, 8, 30, tzinfo=UTC)),
+        (parsers.valid_to, "2026-10-31", datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)),
+        (parsers.valid_to, date(2026, 10, 31), datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)),
+        (parsers.valid_to, "2026-11-01T00:00:00Z", datetime(2026, 11, 1, tzinfo=UTC)),
         (parsers.day, "2026-10-31", date(2026, 10, 31)),
+        (parsers.day, "31.10.2026", date(2026, 10, 31)),
+        (parsers.day, "1.2.2024", date(2024, 2, 1)),
         (parsers.day, "2026-10-31 00:00:00.000000", date(2026, 10, 31)),
         (parsers.day, date(2026, 10, 31), date(2026, 10, 31)),
         (parsers.day, datetime(2026, 10, 31), date(2026, 10, 31)),  # noqa: DTZ001
         (parsers.contractual_basis, "roaming_contract ", ContractualBasis.ROAMING_CONTRACT),
+        (parsers.contractual_basis, "Bilateral contract", ContractualBasis.BILATERAL_CONTRACT),
         (parsers.additional_costs, "[]", ()),
     ],
 )
@@ -84,17 +113,20 @@ def test_a_value_is_read_from_any_origin(parse: Callable[[object], object], raw:
 @pytest.mark.parametrize(
     ("parse", "raw", "rule"),
     [
-        (parsers.month, "10-2026", "YYYY-MM"),
         (parsers.month, "2026-13", "YYYY-MM"),
+        (parsers.month, "Okt 26", "Excel made of it: format the column as text, and write the month as YYYY-MM"),
+        (parsers.month, "26. Okt", "Excel made of it"),
+        (parsers.month, "Mär 26", "Excel made of it"),
+        (parsers.month, "2026-10-02", "YYYY-MM"),
+        (parsers.number, "02. Apr", "Excel made of it: format the column as text, and write the number"),
+        (parsers.number, "02.04.2026", "Excel made of it"),
+        (parsers.number, "Apr 02", "Excel made of it"),
+        (parsers.number, date(2026, 4, 2), "Excel made of it"),
+        (parsers.number, "1 23", "must be a number"),
         (parsers.month, date(2026, 10, 2), "YYYY-MM"),
         (parsers.uuid, "DE*ABC*E45B*78C", "UUID"),
         (parsers.uuid, HUB[:-1], "UUID"),
         (parsers.uuid, 7, "UUID"),
-        (parsers.evse_id, "DE*ABC*P45B", "EVSE id"),
-        (parsers.evse_id, "DE*ABC*E", "EVSE id"),
-        (parsers.evse_id, "DE*ABC*E" + "1" * 32, "EVSE id"),
-        (parsers.evse_id, 7, "EVSE id"),
-        (parsers.provider_group, "DE-VFL", "DEVFL"),
         (parsers.provider_group, "1EVFL", "DEVFL"),
         (parsers.provider_group, 7, "DEVFL"),
         (parsers.text, 7, "must be text"),
@@ -127,13 +159,13 @@ def test_a_value_is_read_from_any_origin(parse: Callable[[object], object], raw:
         (parsers.seconds, 2**31, "seconds"),
         (parsers.rating, "0.99", "1 to 6 (1 best)"),
         (parsers.rating, 6.01, "1 to 6 (1 best)"),
-        (parsers.instant, "01.10.2026 00:00", "date-time"),
-        (parsers.instant, "2026-02-30", "date-time"),
-        (parsers.instant, "2026-10-01T24:30", "date-time"),
-        (parsers.instant, 7, "date-time"),
-        (parsers.instant, "0001-01-01T00:00+02:00", "years 1 to 9999"),
-        (parsers.day, "31.10.2026", "YYYY-MM-DD"),
+        (parsers.valid_from, "2026-02-30", "date-time"),
+        (parsers.valid_from, "2026-10-01T24:30", "date-time"),
+        (parsers.valid_from, 7, "date-time"),
+        (parsers.valid_from, "0001-01-01T00:00+02:00", "years 1 to 9999"),
         (parsers.day, "2026-02-30", "YYYY-MM-DD"),
+        (parsers.day, "30.02.2026", "YYYY-MM-DD"),
+        (parsers.day, "01/02/2024", "two meanings, day or month first"),
         (parsers.day, "2026-10-31 12:00:00", "YYYY-MM-DD"),
         (parsers.day, datetime(2026, 10, 31, 12), "YYYY-MM-DD"),  # noqa: DTZ001
         (parsers.day, 7, "YYYY-MM-DD"),
@@ -185,6 +217,23 @@ def test_additional_costs_are_a_set_whatever_their_order_and_origin() -> None:
     assert parsers.additional_costs(json.dumps(costs)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "usual"),
+    [
+        ("DE*ABC*E45B*78C", True),
+        ("DEABCE45B78C", True),
+        ("DE*ABC*E" + "1" * 31, True),
+        ("DE*ABC*P45B", False),
+        ("DE*ABC*E", False),
+        ("DE*ABC*E" + "1" * 32, False),
+        ("DE*ABC *E1", False),
+        ("+49*810*000*0815", False),
+    ],
+)
+def test_the_usual_form_of_an_evse_id_is_known(value: str, usual: bool) -> None:
+    assert parsers.is_usual_evse_id(value) is usual
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9))
 def test_a_number_is_the_same_from_text_and_from_the_driver(value: Decimal) -> None:
     assert parsers.number(value) == parsers.number(f"{value:f}") == parsers.number(f"{value:f}".replace(".", ","))
@@ -219,7 +268,8 @@ def test_no_value_does_anything_but_be_read_or_be_refused(raw: object) -> None:
         parsers.rate,
         parsers.seconds,
         parsers.rating,
-        parsers.instant,
+        parsers.valid_from,
+        parsers.valid_to,
         parsers.day,
         parsers.contractual_basis,
         parsers.json_list,
@@ -229,7 +279,18 @@ def test_no_value_does_anything_but_be_read_or_be_refused(raw: object) -> None:
             parse(raw)
 
 
-@pytest.mark.parametrize(("raw", "absent"), [(None, True), ("", True), (" \t", True), (0, False), ("0", False)])
+@pytest.mark.parametrize(
+    ("raw", "absent"),
+    [
+        (None, True),
+        ("", True),
+        (" \t", True),
+        ("\u00a0\u200b", True),
+        ("\ufeff", True),
+        (0, False),
+        ("0", False),
+    ],
+)
 def test_nothing_and_blank_text_are_absent(raw: object, absent: bool) -> None:
     assert is_absent(raw) is absent
 

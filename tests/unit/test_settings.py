@@ -466,7 +466,7 @@ def test_all_problems_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
         ("obelis", 'client_secret = "a\\nb"', "obelis.client_secret = (not shown): must be printable text"),
         ("obelis", "client_secret = {a = 1}", "obelis.client_secret = (not shown): must be text in quotes"),
         ("obelis", 'mode = "https"', "obelis.mode = \"https\": must be 'mock' or 'http'"),
-        ("obelis", 'datetime_format = "iso"', "must be 'milliseconds', 'seconds' or 'microseconds'"),
+        ("obelis", 'datetime_format = "iso"', "must be 'milliseconds', 'seconds', 'microseconds' or '0.9'"),
         ("obelis", "ca_file = 1", "obelis.ca_file = 1: must be text in quotes"),
         ("obelis", 'ca_file = "/nonexistent"', 'obelis.ca_file = "/nonexistent": must be a file that can be read'),
         ("obelis", 'ca_file = "/"', 'obelis.ca_file = "/": must be a file that can be read: Is a directory'),

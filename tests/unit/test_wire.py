@@ -150,6 +150,7 @@ def test_a_correction_under_other_paths_than_those_of_creation_is_refused() -> N
         ("seconds", "2026-09-30T22:00:00Z"),
         ("milliseconds", "2026-09-30T22:00:00.501Z"),
         ("microseconds", "2026-09-30T22:00:00.501999Z"),
+        ("0.9", "2026-09-30T22:00:00.50"),
     ],
 )
 def test_date_times_are_utc_and_cut_to_the_fraction_that_is_set(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_
+from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from report_service.adapters.db.tables import metadata
+from report_service.domain.table_schemas import CONFLICT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Delete
 
     from report_service.adapters.db.engine import Store
     from report_service.domain.table_schemas import TableSchema
@@ -27,24 +30,57 @@ class SqlIntake:
         self._store = store
         self._fixed = fixed
 
-    def upsert(self, schema: TableSchema, rows: Iterable[Mapping[str, object]]) -> None:
+    def keys(self, schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
+        """Return the keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
+        table, fixed = metadata.tables[schema.table], self._fixed.get(schema.name, {})
+        statement = select(*(table.c[name] for name in schema.key))
+        if "month" in schema.columns:
+            statement = statement.where(table.c.month.in_(months))
+        mine = [table.c[name] == value for name, value in fixed.items() if table.c[name].primary_key]
+        with self._store.read() as connection:
+            return {tuple(row) for row in connection.execute(statement.where(*mine))}
+
+    def upsert(
+        self,
+        schema: TableSchema,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        remove: Sequence[tuple[object, ...]] = (),
+    ) -> None:
         """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
 
-        A row that says what is stored already changes nothing. When `rows` raises, nothing is stored.
+        A row that says what is stored already changes nothing. Rows with the keys in `remove` are deleted. When
+        `rows` raises, nothing is changed.
         """
         fixed = self._fixed.get(schema.name, {})
+        missing = {CONFLICT: None} if CONFLICT in metadata.tables[schema.table].c else {}
         statement = self._statement(schema)
-        remaining = iter(rows)
         with self._store.write() as connection:
-            while batch := [{**row, **fixed} for row in islice(remaining, _BATCH)]:
+            for batch in _batches({**missing, **row, **fixed} for row in rows):
                 connection.execute(statement, batch)
+            for batch in _batches({**dict(zip(schema.key, key, strict=True)), **fixed} for key in remove):
+                connection.execute(self._removal(schema), batch)
 
     def _statement(self, schema: TableSchema) -> sqlite.Insert | postgresql.Insert:
         table = metadata.tables[schema.table]
         insert = sqlite.insert(table) if self._store.is_sqlite else postgresql.insert(table)
-        given = [column for column in table.columns if column.name in schema.columns and not column.primary_key]
+        given = [
+            column
+            for column in table.columns
+            if column.name in {*schema.columns, CONFLICT} and not column.primary_key
+        ]
         return insert.on_conflict_do_update(
             index_elements=list(table.primary_key),
             set_={column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key},
             where=or_(*(column.is_distinct_from(insert.excluded[column.name]) for column in given)),
         )
+
+    def _removal(self, schema: TableSchema) -> Delete:
+        table = metadata.tables[schema.table]
+        return delete(table).where(and_(*(column == bindparam(column.name) for column in table.primary_key)))
+
+
+def _batches(rows: Iterable[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch

@@ -6,6 +6,7 @@ Values come as raw as the driver gives them, so that an odd one is a fault of it
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import itemgetter
 from pathlib import Path
@@ -19,10 +20,13 @@ from report_service.adapters.db.engine import parsed, without_password
 from report_service.domain import parsers, table_schemas
 from report_service.domain.field_errors import InvalidValue
 from report_service.domain.inventory import Inventory
+from report_service.domain.table_schemas import CONFLICT
+from report_service.domain.written import UTC_ZONE, Conventions, written
 from report_service.errors import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Select, TextClause
 
@@ -35,14 +39,23 @@ _BATCH = 1000
 _CONNECT_TIMEOUT_S = 10
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """An operator's query."""
+
+    url: str
+    select: str
+    zone: ZoneInfo = UTC_ZONE  # of the date-times that it gives without one
+
+
 class SqlSource:
     """Reads each table where it is: in the store, unless a query stands for it."""
 
-    def __init__(self, store: Store, queries: Mapping[str, tuple[str, str]]) -> None:
-        """Take the operator's queries as (URL, SELECT) by the name of the table that they stand for.
+    def __init__(self, store: Store, queries: Mapping[str, Query]) -> None:
+        """Take the operator's queries by the name of the table that they stand for.
 
-        A query may use `:month` (text, 2026-10), `:month_start` and `:month_end` (dates: the month's first and
-        last day, both within it); rows of other months are passed over.
+        A query may use `:month` (text, 2026-10), `:month_start` and `:next_month_start` (dates: half-open), and
+        `:month_end` (the month's last day); rows of other months are passed over.
         """
         self._store = store
         self._queries = queries
@@ -62,29 +75,31 @@ class SqlSource:
 
     def _read(self, schema: TableSchema, month: ReportMonth) -> Iterator[Mapping[str, object]]:
         if schema.name in self._queries:
-            return _queried(schema, month, *self._queries[schema.name])
+            return _queried(schema, month, self._queries[schema.name])
         return self._stored(schema, month)
 
     def _stored(self, schema: TableSchema, month: ReportMonth) -> Iterator[Mapping[str, object]]:
-        statement: Select[*tuple[Any, ...]] = select(*map(column, schema.columns)).select_from(table(schema.table))
+        names = [*schema.columns, CONFLICT] if "month" in schema.columns else list(schema.columns)
+        statement: Select[*tuple[Any, ...]] = select(*map(column, names)).select_from(table(schema.table))
         if "month" in schema.columns:
             statement = statement.where(column("month") == str(month))
         with self._store.read() as connection:
             for row in connection.execution_options(yield_per=_BATCH).execute(statement):
-                yield dict(zip(schema.columns, row, strict=True))
+                yield dict(zip(names, row, strict=True))
 
 
-def _queried(schema: TableSchema, month: ReportMonth, url: str, query: str) -> Iterator[Mapping[str, object]]:
+def _queried(schema: TableSchema, month: ReportMonth, query: Query) -> Iterator[Mapping[str, object]]:
     """Yield the rows of an operator's query; raise SourceUnavailable, which names the source, never a password."""
-    with _translated(schema.name, url):
-        statement = _bound(schema.name, query, month)
-        with _read_only(parsed(url)).connect() as connection:
+    local, by = schema.local_columns, Conventions(zone=query.zone)
+    with _translated(schema.name, query.url):
+        statement = _bound(schema.name, query.select, month)
+        with _read_only(parsed(query.url)).connect() as connection:
             result = connection.execution_options(yield_per=_BATCH).execute(statement)
             values_of = itemgetter(*_positions(schema, list(result.keys())))
             for values in result:
                 row = dict(zip(schema.columns, values_of(values), strict=True))
                 if "month" not in row or _may_be_of(month, row["month"]):
-                    yield row
+                    yield written(row, local, by)
 
 
 def _may_be_of(month: ReportMonth, raw: object) -> bool:
@@ -97,7 +112,12 @@ def _may_be_of(month: ReportMonth, raw: object) -> bool:
 
 def _bound(name: str, query: str, month: ReportMonth) -> TextClause:
     """Return the query with the month's values in their places."""
-    known = {"month": str(month), "month_start": month.first_day, "month_end": month.last_day}
+    known = {
+        "month": str(month),
+        "month_start": month.first_day,
+        "next_month_start": month.shift(1).first_day,
+        "month_end": month.last_day,
+    }
     statement = text(query)
     wanted = statement.compile().params.keys()
     if unknown := sorted(wanted - known.keys()):

@@ -30,6 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from report_service.domain.table_schemas import CONFLICT
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
@@ -108,7 +110,7 @@ provider_groups = Table(
     Column("valid_to", Date),
 )
 
-# --- source: one table a kind of report
+# --- source: one table a kind of report; `conflict` says why a row of it holds no figures
 
 hotline_ratings = Table(
     "hotline_ratings",
@@ -118,6 +120,7 @@ hotline_ratings = Table(
     Column("fcr_rate", Exact),
     Column("asa_seconds", Exact),
     Column("rating", Exact),
+    Column(CONFLICT, Text),
 )
 nondiscriminatory_access = Table(
     "nondiscriminatory_access",
@@ -130,6 +133,7 @@ nondiscriminatory_access = Table(
     Column("valid_to", UtcDateTime),
     Column("contractual_basis", Text),
     Column("reasoning_different_costs", Text),
+    Column(CONFLICT, Text),
 )
 hub_ratings = Table(
     "hub_ratings",
@@ -137,6 +141,7 @@ hub_ratings = Table(
     Column("month", String(7), primary_key=True),
     Column("hub_id", String(36), primary_key=True),
     Column("rating", Exact),
+    Column(CONFLICT, Text),
 )
 ad_hoc_tariffs = Table(
     "ad_hoc_tariffs",
@@ -147,6 +152,7 @@ ad_hoc_tariffs = Table(
     Column("additional_costs", Text),
     Column("valid_from", UtcDateTime),
     Column("valid_to", UtcDateTime),
+    Column(CONFLICT, Text),
 )
 point_ratings = Table(
     "point_ratings",
@@ -155,6 +161,7 @@ point_ratings = Table(
     Column("point_id", String(36), primary_key=True),
     Column("rating", Exact),
     Column("total_complaints", Exact),
+    Column(CONFLICT, Text),
 )
 
 # --- ledger: what became of each report

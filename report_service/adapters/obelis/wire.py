@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from report_service.domain.reports import Report
     from report_service.domain.routes import Routes
 
-DatetimeFormat = Literal["seconds", "milliseconds", "microseconds"]
+DatetimeFormat = Literal["seconds", "milliseconds", "microseconds", "0.9"]
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -47,9 +47,9 @@ class Wire:
     """Renders reports for one API: its paths, and how it wants its date-times."""
 
     def __init__(self, routes: Routes, datetime_format: DatetimeFormat = "milliseconds") -> None:
-        """Take the path templates, and the fraction of a second to which date-times are cut [G: milliseconds]."""
+        """Take the path templates, and the form of date-times, which are cut to its fraction [G: milliseconds]."""
         self._routes = routes
-        self._timespec = datetime_format
+        self._datetime_format = datetime_format
 
     def create(self, report: Report) -> Payload:
         """Return what creates a report (POST)."""
@@ -119,7 +119,10 @@ class Wire:
         return price | {"validFrom": self._instant(report.valid_from), "validTo": self._instant(report.valid_to)}
 
     def _instant(self, at: datetime) -> str:
-        return at.replace(tzinfo=None).isoformat(timespec=self._timespec) + "Z"
+        at = at.replace(tzinfo=None)
+        if self._datetime_format == "0.9":  # yyyy-MM-dd'T'HH:mm:ss.SS, UTC without saying so
+            return at.isoformat(timespec="milliseconds")[:-1]
+        return at.isoformat(timespec=self._datetime_format) + "Z"
 
 
 def _rendered(path: str, body: Mapping[str, object]) -> Payload:

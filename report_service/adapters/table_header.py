@@ -1,0 +1,68 @@
+"""The header of a file's table: which column is where."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from report_service.domain.field_errors import plain, shown
+from report_service.domain.table_schemas import INFORMATION_COLUMNS
+from report_service.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from report_service.domain.table_schemas import TableSchema
+
+
+def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> list[str]:
+    """Return the header's names, without the empty cells at its end; raise BadInput with all that is wrong.
+
+    Names are read in any case, with blanks or hyphens for underscores. `place` is where the header stands.
+    """
+    names = _names(header)
+    known, passed_over = list(schema.columns), _passed_over(schema)
+    wrong = [
+        f"unknown column {shown(name)!r}{nearest(name, known)}"
+        for name in names
+        if name not in known and name not in passed_over
+    ]
+    wrong += [f"column {name} is missing" for name in known if name not in names]
+    wrong += [f"column {name} is there twice" for name in known if names.count(name) > 1]
+    if wrong:
+        raise BadInput(
+            f"{place}: {'; '.join(wrong) if any(names) else 'there is nothing in it'}",
+            hint=f"The first line must name the columns, in any order: {';'.join(known)}",
+        )
+    return names
+
+
+def is_header(cells: Sequence[object], schema: TableSchema) -> bool:
+    """Return True if a row names every column: the header, where a title stands above it."""
+    return set(schema.columns) <= set(_names(cells))
+
+
+def refuse_title(place: str, header_place: str) -> BadInput:
+    """Return the refusal of a table whose header does not come first."""
+    return BadInput(
+        f"{place}: this is not the header, which stands in {header_place}",
+        hint=f"Delete what stands above {header_place}, so that the names of the columns come first.",
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return which known name was meant, as words in parentheses; "" if none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _names(header: Sequence[object]) -> list[str]:
+    names = [re.sub(r"[\s-]+", "_", plain(cell).lower()) for cell in header]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _passed_over(schema: TableSchema) -> frozenset[str]:
+    return frozenset(INFORMATION_COLUMNS) if "month" in schema.columns else frozenset()

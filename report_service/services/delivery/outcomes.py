@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from report_service.domain.access_hints import access_hint
 from report_service.domain.circuit_breaker import Outage
 from report_service.domain.delivery import Delivery, State, apply_outcome
 from report_service.domain.responses import Classification, Outcome, classify, excerpt
 from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused, RunHalted
 from report_service.ports import AttemptResult
-from report_service.services.delivery.session import CHECK_ACCESS
 
 if TYPE_CHECKING:
     from report_service.ports import CompletedRequest, Events, RateLimiter
@@ -140,7 +140,7 @@ class OutcomeHandler:
         self._refused += 1
         if self._refused >= REFUSALS_IN_A_ROW and not self.done.accepted:
             why_not = f"{self._refused} reports in a row were {outcome}, and none accepted"
-            self.done.halt(PermissionRefused(why_not, hint=CHECK_ACCESS))
+            self.done.halt(PermissionRefused(why_not, hint=access_hint(excerpt(exchanged.answer))))
 
     def _take_token(self, exchanged: CompletedRequest, outcome: Outcome) -> Outcome:
         """Keep the token that an answer brings; return what the answer was, for the ledger."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from report_service.domain.access_hints import CHECK_ACCESS
 from report_service.domain.responses import Outcome
 from report_service.errors import CredentialsRefused
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.ports import Token
-
-CHECK_ACCESS = "Check obelis.client_id, obelis.cpo_id and obelis.base_url with OBELIS."
 
 
 @dataclass(slots=True, kw_only=True)

@@ -198,6 +198,14 @@ def test_refusals_stop_the_run_only_in_a_row_and_with_nothing_accepted() -> None
     assert isinstance(room.outcomes.done.halted, PermissionRefused)
 
 
+def test_what_stops_the_run_says_what_to_check_by_the_words_of_the_refusal() -> None:
+    room = Room()
+    for _ in range(REFUSALS_IN_A_ROW):
+        room.hear(ApiResponse(http_status=403, body=b'{"message":"Missing Authentication Token"}'))
+    assert room.outcomes.done.halted is not None
+    assert str(room.outcomes.done.halted.hint).startswith("Check obelis.paths first")
+
+
 def test_refusals_after_an_acceptance_do_not_stop_the_run() -> None:
     room = Room()
     room.hear(ACCEPTED)

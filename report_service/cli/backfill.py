@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, service_of, settings_of
+from report_service.cli.parameters import months
 from report_service.cli.run import remarks
 from report_service.errors import BadInput
 
@@ -28,10 +29,14 @@ def backfill(
     first: Annotated[
         str | None,
         typer.Option(
-            "--from", help="YYYY-MM; by default schedule.first_month, or the first that the ledger knows."
+            "--from",
+            autocompletion=months,
+            help="YYYY-MM; by default schedule.first_month, or the first that the ledger knows.",
         ),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", help="YYYY-MM; by default the previous month.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", autocompletion=months, help="YYYY-MM; by default the previous month.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
     patience: Annotated[
         float | None, typer.Option(min=0, help="As for `run`, for the month whose window is open.")

@@ -9,7 +9,7 @@ import typer
 
 from report_service.cli.common import logging_to, settings_of
 
-db = typer.Typer(help="The store's tables.", no_args_is_help=True)
+db = typer.Typer(help="The store's tables.", epilog="Example: report-service db upgrade", no_args_is_help=True)
 
 
 @db.callback()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ledger_of, logging_to, settings_of
+from report_service.cli.parameters import report_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 def explain_report(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A report, as `status` names it.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", autocompletion=report_keys, help="A report, as `status` names it.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Tell the whole story of one report: its row, what was sent, every answer, and what happens next.

@@ -23,6 +23,7 @@ from report_service.cli.explain import explain_report
 from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
+from report_service.cli.parameters import Command, Group
 from report_service.cli.retry import retry
 from report_service.cli.run import run
 from report_service.cli.status import status
@@ -31,12 +32,13 @@ from report_service.cli.waive import waive
 from report_service.errors import ReportServiceError, UsageError
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Deliver a charge point operator's monthly reports to OBELISdeutschlandnetz, and prove it.",
     epilog="Exit codes: 0 complete or done; 2 usage, configuration or refused input; 3 something needs a person "
-    "or more time; 4 stopped (credentials, API down, another process delivers); 1 a bug.",
+    "or more time; 4 stopped (credentials, API down, another process delivers); 1 a bug.\n\n"
+    "Example: report-service run",
 )
 app.command("daemon")(daemon)
 app.command("run")(run)
@@ -50,7 +52,36 @@ app.command("contract")(contract)
 app.command("demo")(demo)
 app.command("mock-api")(mock_api)
 app.command("health")(health)
-app.add_typer(db, name="db")
+app.add_typer(db, name="db", cls=Group)
+
+EXAMPLES = {
+    "daemon": "report-service --config /etc/report-service/report-service.toml daemon",
+    "run": "report-service run --month 2026-10 --dry-run",
+    "backfill": "report-service backfill --from 2026-08 --output handover",
+    "status": "report-service status --month 2026-10 --all",
+    "explain": "report-service explain 2026-10/hotline_rating",
+    "retry": "report-service retry --month 2026-10 --kind hub_rating",
+    "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
+    "import": "report-service import figures/ hubs.csv",
+    "contract": "report-service contract openapi.yaml",
+    "demo": "report-service demo --hubs 5 --folder demo",
+    "mock-api": "report-service mock-api --port 8080 --latency lognormal:200ms,800ms --fault 503:0.05",
+    "health": "report-service health --live",
+    "upgrade": "report-service db upgrade",
+}
+"""What the help of each command ends with."""
+
+
+def _in_words() -> None:
+    """Give each command the help that every command has."""
+    for command in (*app.registered_commands, *db.registered_commands):
+        command.cls = Command
+        name = command.name or getattr(command.callback, "__name__", None)
+        if name in EXAMPLES:
+            command.epilog = f"Example: {EXAMPLES[name]}"
+
+
+_in_words()
 
 
 def _version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from report_service.cli.common import logging_to, month_of, service_of, settings_of
+from report_service.cli.parameters import kinds, months, report_keys
 from report_service.domain.wording import counted
 from report_service.errors import BadInput
 
@@ -23,12 +24,16 @@ def retry(
     ctx: typer.Context,
     *,
     keys: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY]...", help="Reports, as `status` names them.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
     ] = None,
     month: Annotated[
-        str | None, typer.Option(help="Without keys: of this month; by default the previous one.")
+        str | None,
+        typer.Option(autocompletion=months, help="Without keys: of this month; by default the previous one."),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Without keys: only of this kind, such as hub_rating.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(autocompletion=kinds, help="Without keys: only of this kind, such as hub_rating.")
+    ] = None,
     state: Annotated[
         Literal["rejected", "retrying"] | None,
         typer.Option(

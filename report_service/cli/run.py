@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, month_of, service_of, settings_of
+from report_service.cli.parameters import months
 from report_service.domain.wording import agree, counted
 from report_service.errors import BadInput
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 def run(
     ctx: typer.Context,
     *,
-    month: Annotated[str | None, typer.Option(help="YYYY-MM; by default the previous month.")] = None,
+    month: Annotated[
+        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be sent, and what could not.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
+from report_service.cli.parameters import months
 from report_service.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
 def status(
     ctx: typer.Context,
     *,
-    month: Annotated[str | None, typer.Option(help="YYYY-MM; by default the previous month.")] = None,
+    month: Annotated[
+        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="List every outstanding report.")] = False,
     first: Annotated[
-        str | None, typer.Option("--from", help="YYYY-MM: this month and those up to --month, a line each.")
+        str | None,
+        typer.Option(
+            "--from", autocompletion=months, help="YYYY-MM: this month and those up to --month, a line each."
+        ),
     ] = None,
     runs: Annotated[
         bool, typer.Option("--runs", help="The newest 20 runs instead; with --month, of that month.")

@@ -9,12 +9,16 @@ from typing import Annotated
 import typer
 
 from report_service.cli.common import logging_to, service_of, settings_of
+from report_service.cli.parameters import report_keys
 from report_service.errors import BadInput
 
 
 def waive(
     ctx: typer.Context,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Reports, as `status` names them.")],
+    keys: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY...", autocompletion=report_keys, help="Reports, as `status` names them."),
+    ],
     reason: Annotated[str | None, typer.Option(help="Why there is nothing to report; kept in the ledger.")] = None,
     by: Annotated[
         str | None, typer.Option(help="Who declares it; default: the user that runs the command.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 import report_service
-from tests.support.processes import Cli
+from tests.support.processes import COMMAND, Cli
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +73,19 @@ def test_settings_that_cannot_be_used_are_all_told_at_once(bare: Cli) -> None:
     assert "no such setting; the nearest is REPORT_SERVICE_OBELIS__BASE_URL" in done.err
     assert "REPORT_SERVICE_OBELIS__TIMEOUT_S" in done.err
     assert "  -> Correct each line above" in done.err
+
+
+def test_a_shell_is_given_what_completes_and_what_it_asks_for(bare: Cli) -> None:
+    script = bare("--show-completion", "bash")
+    words = {"COMP_WORDS": "report-service retry --month 2026-10 --kind hu", "COMP_CWORD": "5"}
+    asked = subprocess.run(
+        [COMMAND],
+        env={**bare.environment, **words, "_REPORT_SERVICE_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "complete -o default -F _report_service_completion report-service" in script.out
+    assert asked.stdout == "hub_rating\n"
+    assert asked.stderr == ""

@@ -17,6 +17,7 @@ from report_service.adapters.clock import SystemClock
 from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
 from report_service.adapters.db.engine import Store
+from report_service.adapters.db.evidence import SqlEvidenceLog
 from report_service.adapters.db.history import SqlHistory
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.lease import SqlLeaseStore
@@ -128,6 +129,7 @@ def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock:
         leases=leases,
         status=SqlStatusQueries(store, scope),
         history=SqlHistory(store, scope),
+        evidence=SqlEvidenceLog(store, scope),
         runs=SqlRunLog(store, scope),
     )
 

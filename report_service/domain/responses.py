@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from report_service.domain.evidence import ANSWER_LIMIT
 from report_service.domain.field_errors import shown
 
 if TYPE_CHECKING:
@@ -149,6 +150,11 @@ def classify(answer: ApiResponse) -> Classification:
 def excerpt(answer: ApiResponse) -> str:
     """Return what is kept of an answer's body, or of why there was none."""
     return _cap(answer.body.decode("utf-8", "replace") or answer.detail)
+
+
+def full_text(answer: ApiResponse) -> str:
+    """Return an answer's body as it came, or why there was none: what is kept as evidence."""
+    return answer.body[:ANSWER_LIMIT].decode("utf-8", "replace") or answer.detail
 
 
 def _by_status(status: int) -> Outcome:

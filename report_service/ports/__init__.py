@@ -10,7 +10,7 @@ from report_service.ports.api import (
     Token,
 )
 from report_service.ports.figures import BodySchemas, Intake, Renderer, ReportSource, TableFile
-from report_service.ports.history import AttemptRecord, History, ReportRecord
+from report_service.ports.history import AttemptRecord, EvidenceLog, History, ReportRecord
 from report_service.ports.ledger import (
     AttemptLog,
     AttemptResult,
@@ -40,6 +40,7 @@ __all__ = [
     "CompletedRequest",
     "DeliveryStatus",
     "Events",
+    "EvidenceLog",
     "HealthSnapshot",
     "History",
     "Intake",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from report_service.domain.delivery import Evidence, State
+    from report_service.domain.evidence import EvidenceLink
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
     from report_service.domain.responses import Outcome
@@ -63,8 +63,18 @@ class History(Protocol):
     def report(self, key: DeliveryKey) -> ReportRecord | None:
         """Return what is known of one report; None: the ledger does not know it."""
 
-    def reports(self, month: ReportMonth) -> Iterator[ReportRecord]:
-        """Yield the reports of a month that are due, or were sent, in the order of keys."""
+    def reports(self, month: ReportMonth) -> list[ReportRecord]:
+        """Return the reports of a month that are due, or were sent, in the order of keys."""
 
     def subjects(self, month: ReportMonth, kind: Kind) -> list[str]:
         """Return what the reports of a month and kind are about."""
+
+
+class EvidenceLog(Protocol):
+    """The chain of evidence of each month; it grows as outcomes are recorded."""
+
+    def head(self, month: ReportMonth) -> str | None:
+        """Return the hash of a month's last entry; None: there is none yet."""
+
+    def links(self, month: ReportMonth) -> list[EvidenceLink]:
+        """Return a month's entries with their hashes, in the order in which they were written."""

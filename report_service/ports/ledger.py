@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from report_service.domain.rate_limiter import RecentRequest
     from report_service.domain.responses import Outcome
     from report_service.ports.api import Request
-    from report_service.ports.history import History
+    from report_service.ports.history import EvidenceLog, History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,9 @@ class AttemptResult:
     outcome: Outcome
     answer: str  # an excerpt
     delivery: Delivery | None = None  # as it is from now on; None: a token request
+    full_answer: str = ""  # for the evidence, secrets out; "": the excerpt is all there is
+    verb: str = "POST"
+    path: str = ""  # that the request went to; "": the delivery's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,4 +279,5 @@ class Ledger:
     leases: LeaseStore
     status: StatusQueries
     history: History
+    evidence: EvidenceLog
     runs: RunLog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
-from report_service.adapters.db import status_queries
+from report_service.adapters.db import evidence, status_queries
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import OPEN, SENDABLE, Delivery, State, Trigger, next_state
 from report_service.domain.kinds import DeliveryKey, Kind
@@ -88,6 +88,7 @@ class SqlAttemptLog:
         with self._store.write() as connection:
             holds = self._leases.holds(connection, lease)
             _end_attempts(connection, ended)
+            evidence.append(connection, self._scope, ended)
             if holds:
                 _conclude(connection, ended)
                 self._intend(connection, starts)

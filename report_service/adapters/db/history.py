@@ -16,7 +16,7 @@ from report_service.domain.responses import Outcome
 from report_service.ports import AttemptRecord, ReportRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection, Row
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _D = deliveries.c
 _BATCH = 500
+"""How many reports' attempts are asked for at once."""
 
 
 class SqlHistory:
@@ -38,28 +39,30 @@ class SqlHistory:
     def report(self, key: DeliveryKey) -> ReportRecord | None:
         this = and_(_D.month == str(key.month), _D.kind == key.kind.value, _D.subject == key.subject)
         with self._store.read() as connection:
-            return next(self._records(connection, this), None)
+            return next(iter(self._records(connection, this)), None)
 
-    def reports(self, month: ReportMonth) -> Iterator[ReportRecord]:
+    def reports(self, month: ReportMonth) -> list[ReportRecord]:
         with self._store.read() as connection:
-            yield from self._records(connection, and_(_D.month == str(month), or_(_D.due, _D.attempts > 0)))
+            return self._records(connection, and_(_D.month == str(month), or_(_D.due, _D.attempts > 0)))
 
     def subjects(self, month: ReportMonth, kind: Kind) -> list[str]:
         of_kind = and_(self._scope.reports, _D.month == str(month), _D.kind == kind.value)
         with self._store.read() as connection:
             return list(connection.execute(select(_D.subject).where(of_kind)).scalars())
 
-    def _records(self, connection: Connection, wanted: ColumnElement[bool]) -> Iterator[ReportRecord]:
-        """Yield reports as they are read; their attempts come with each batch."""
-        rows = connection.execution_options(yield_per=_BATCH).execute(
+    def _records(self, connection: Connection, wanted: ColumnElement[bool]) -> list[ReportRecord]:
+        rows = connection.execute(
             select(deliveries, payloads.c.body)
             .outerjoin(payloads, payloads.c.sha256 == _D.payload_sha256)
             .where(self._scope.reports, wanted)
             .order_by(KIND_ORDER, _D.subject)
-        )
-        for batch in rows.partitions(_BATCH):
+        ).all()
+        found: list[ReportRecord] = []
+        for first in range(0, len(rows), _BATCH):
+            batch = rows[first : first + _BATCH]
             tries = _attempts(connection, [row.id for row in batch])
-            yield from (_report(row, tries[row.id]) for row in batch)
+            found += [_report(row, tries[row.id]) for row in batch]
+        return found
 
 
 def _attempts(connection: Connection, rows: Sequence[int]) -> dict[int, list[AttemptRecord]]:

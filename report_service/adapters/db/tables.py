@@ -220,6 +220,24 @@ attempts = Table(
     Column("answer", Text),
     Index("ix_attempts_pace", "endpoint", "started_at"),
 )
+evidence = Table(  # one chain a month: rows are added, and never changed
+    "evidence",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("cpo_id", Text, primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("report_key", Text, nullable=False),
+    Column("request_id", String(36), nullable=False),
+    Column("verb", String(6), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64)),
+    Column("at", UtcDateTime, nullable=False),
+    Column("http_status", Integer),
+    Column("outcome", String(20), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the row and of the one before it
+)
 runs = Table(
     "runs",
     metadata,

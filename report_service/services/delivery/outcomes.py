@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.access_hints import access_hint
 from report_service.domain.circuit_breaker import Outage
 from report_service.domain.delivery import Delivery, State, apply_outcome
-from report_service.domain.responses import Classification, Outcome, classify, excerpt
+from report_service.domain.responses import Classification, Outcome, classify, excerpt, full_text
 from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused, RunHalted
 from report_service.ports import AttemptResult
 
@@ -82,6 +82,7 @@ class OutcomeHandler:
             verdict = replace(verdict, outcome=self._take_token(exchanged, verdict.outcome))
         brings_token = delivery is None and _is_2xx(answer.http_status)  # and that is not to be kept
         words = "" if brings_token else self.means.redact(excerpt(answer))
+        in_full = "" if delivery is None else self.means.redact(full_text(answer))
         self._judge_api(verdict.outcome, delivery, exchanged.ended, words)
         return AttemptResult(
             request_id=request.request_id,
@@ -91,6 +92,9 @@ class OutcomeHandler:
             outcome=verdict.outcome,
             answer=words,
             delivery=delivery and self._conclude(delivery, exchanged, verdict, at),
+            full_answer=in_full,
+            verb=request.verb,
+            path=request.path,
         )
 
     def _conclude(

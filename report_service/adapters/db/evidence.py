@@ -1,0 +1,95 @@
+"""The chain of evidence in SQL: written in the transaction that records an outcome, never changed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, insert, select
+
+from report_service.adapters.db.tables import evidence
+from report_service.domain.evidence import ANSWER_LIMIT, EvidenceEntry, EvidenceLink, genesis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from report_service.adapters.db.engine import Store
+    from report_service.adapters.db.scope import Scope
+    from report_service.domain.months import ReportMonth
+    from report_service.ports import AttemptResult
+
+_E = evidence.c
+_CHAINS = 7_263_002
+"""The class of the advisory locks under which those who add to a month's chain follow each other."""
+_ENTRY = tuple(EvidenceEntry.__dataclass_fields__)
+_MONTH = and_(
+    _E.endpoint == bindparam("endpoint"), _E.cpo_id == bindparam("cpo_id"), _E.month == bindparam("month")
+)
+_LAST = select(_E.position, _E.digest).where(_MONTH).order_by(_E.position.desc()).limit(1)
+_LINKS = select(evidence).where(_MONTH).order_by(_E.position)
+
+
+class SqlEvidenceLog:
+    """The evidence of one ledger (`ports.EvidenceLog`)."""
+
+    def __init__(self, store: Store, scope: Scope) -> None:
+        """Take the store, and whose evidence it is."""
+        self._store = store
+        self._scope = scope
+
+    def head(self, month: ReportMonth) -> str | None:
+        with self._store.read() as connection:
+            last = connection.execute(_LAST, _names(self._scope, str(month))).one_or_none()
+        return last and last.digest
+
+    def links(self, month: ReportMonth) -> list[EvidenceLink]:
+        with self._store.read() as connection:
+            return [_link(row) for row in connection.execute(_LINKS, _names(self._scope, str(month)))]
+
+
+def _link(row: Row[Any]) -> EvidenceLink:
+    return EvidenceLink(EvidenceEntry(**{name: getattr(row, name) for name in _ENTRY}), row.digest)
+
+
+def append(connection: Connection, scope: Scope, ended: Sequence[AttemptResult]) -> None:
+    """Add what became of requests for reports to the chains of their months."""
+    of_reports = [one for one in ended if one.delivery is not None]
+    for month, results in groupby(of_reports, key=lambda one: str(one.delivery and one.delivery.key.month)):
+        _append(connection, _names(scope, month), list(results))
+
+
+def _append(connection: Connection, names: dict[str, str], results: Sequence[AttemptResult]) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's write transactions wait for each other anyway
+        chain = func.hashtext(":".join(names.values()))
+        connection.execute(select(func.pg_advisory_xact_lock(_CHAINS, chain)))
+    last = connection.execute(_LAST, names).one_or_none()
+    written, digest = last or (0, genesis(**names))
+    rows = []
+    for position, result in enumerate(results, written + 1):
+        entry = _entry(position, result)
+        digest = entry.digest(digest)
+        rows.append({**names, **{name: getattr(entry, name) for name in _ENTRY}, "digest": digest})
+    connection.execute(insert(evidence), rows)
+
+
+def _entry(position: int, result: AttemptResult) -> EvidenceEntry:
+    delivery = result.delivery
+    assert delivery is not None
+    return EvidenceEntry(
+        position=position,
+        report_key=str(delivery.key),
+        request_id=result.request_id,
+        verb=result.verb,
+        path=result.path or delivery.path,
+        sha256=delivery.payload_sha256,
+        at=result.ended_at,
+        http_status=result.http_status,
+        outcome=result.outcome.value,
+        answer=(result.full_answer or result.answer)[:ANSWER_LIMIT].replace("\0", "\N{REPLACEMENT CHARACTER}"),
+    )
+
+
+def _names(scope: Scope, month: str) -> dict[str, str]:
+    return {"endpoint": scope.endpoint, "cpo_id": scope.cpo_id, "month": month}

@@ -34,7 +34,7 @@ from report_service.adapters.obelis.in_process import InProcessTransport
 from report_service.adapters.obelis.transport import Transports, http_transports
 from report_service.adapters.obelis.wire import DatetimeFormat, Wire
 from report_service.domain.delivery import RetryPolicy
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KINDS
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.domain.routes import Routes
@@ -310,7 +310,7 @@ def open_intake(store: Store, settings: Settings | None = None, *, at: datetime 
 def routes_of(settings: Settings) -> Routes:
     """Return the API's paths as they are configured."""
     paths = settings.obelis.paths
-    by_kind: Mapping[Kind, str] = {kind: getattr(paths, kind.value) for kind in Kind}
+    by_kind = {kind: paths.of(kind) for kind in KINDS}
     return Routes.of(prefix=paths.prefix, paths=by_kind, correction=paths.correction)
 
 

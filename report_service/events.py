@@ -19,6 +19,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from report_service.domain.kinds import KIND_BY_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -163,8 +165,8 @@ FIELDS: Mapping[str, Field] = {
         _text("key", "which report: month/kind, and its subject where there are several"),
         _text(
             "kind",
-            "which of the five kinds of report",
-            *("hotline_rating", "nondiscriminatory_access", "hub_rating", "ad_hoc_tariff", "point_rating"),
+            "which kind of report",
+            *KIND_BY_NAME,
         ),
         _month("month", "the month reported about, YYYY-MM"),
         _text(

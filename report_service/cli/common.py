@@ -138,11 +138,11 @@ def month_of(text: str | None, clock: Clock) -> ReportMonth:
 
 def kind_of(text: str | None) -> Kind | None:
     """Return the kind of report that an option names; raise BadInput that names the kinds."""
-    from report_service.domain.kinds import Kind
+    from report_service.domain.kinds import KIND_BY_NAME
 
-    if text is not None and text not in list(Kind):
-        raise BadInput(f"{text!r} is not a kind of report", hint=f"The kinds are {', '.join(Kind)}.")
-    return None if text is None else Kind(text)
+    if text is not None and text not in KIND_BY_NAME:
+        raise BadInput(f"{text!r} is not a kind of report", hint=f"The kinds are {', '.join(KIND_BY_NAME)}.")
+    return None if text is None else KIND_BY_NAME[text]
 
 
 def is_terminal() -> bool:

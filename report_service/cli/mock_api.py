@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KIND_BY_NAME, Kind
 from report_service.errors import BadInput
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.known_hubs import KnownHubs, read_points
@@ -105,12 +105,13 @@ def _paths(pairs: list[str]) -> dict[Kind, str]:
     paths = {}
     for pair in pairs:
         kind, _, template = pair.partition("=")
-        if kind not in list(Kind) or not template.startswith("/"):
+        if kind not in KIND_BY_NAME or not template.startswith("/"):
             raise BadInput(
                 f"--path {pair!r} is not KIND=TEMPLATE",
-                hint=f"Write it as hub_rating=/charginghub/{{hub_id}}/ratings; the kinds are {', '.join(Kind)}.",
+                hint="Write it as hub_rating=/charginghub/{hub_id}/ratings; "
+                f"the kinds are {', '.join(KIND_BY_NAME)}.",
             )
-        paths[Kind(kind)] = template
+        paths[KIND_BY_NAME[kind]] = template
     return paths
 
 

@@ -86,20 +86,20 @@ def months(incomplete: str) -> Iterator[str]:
 
 def kinds(incomplete: str) -> Iterator[str]:
     """Yield the kinds of report."""
-    from report_service.domain.kinds import Kind
+    from report_service.domain.kinds import KIND_BY_NAME
 
-    yield from _beginning(incomplete, [kind.value for kind in Kind])
+    yield from _beginning(incomplete, list(KIND_BY_NAME))
 
 
 def report_keys(incomplete: str) -> Iterator[str]:
     """Yield how the keys of reports go on: the month, then the kind; what comes then is copied from `status`."""
-    from report_service.domain.kinds import Kind
+    from report_service.domain.kinds import KINDS
 
     month, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{one}/" for one in months(incomplete))
         return
-    of_kinds = [f"{month}/{kind}" + ("" if kind is Kind.HOTLINE_RATING else "/") for kind in Kind]
+    of_kinds = [f"{month}/{kind}" + ("/" if kind.subject else "") for kind in KINDS]
     yield from _beginning(incomplete, of_kinds)
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from report_service.domain.kinds import Kind
     from report_service.ports import DeliveryStatus, RunRecord
     from report_service.services.overview import MonthGlance
     from report_service.services.status import MonthStatus
@@ -100,7 +99,7 @@ def _kinds(status: MonthStatus) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     for kind in status.month_counts.by_kind:
-        table.add_column(_words(kind).replace(" ", "\n"), justify="right", no_wrap=True)
+        table.add_column(kind.label.replace(" ", "\n"), justify="right", no_wrap=True)
     table.add_column("\nall", justify="right", no_wrap=True)
     kinds = status.month_counts.by_kind.values()
     table.add_row("due", *(f"{sum(states.values()):,}" for states in kinds), f"{status.month_counts.expected:,}")
@@ -113,8 +112,8 @@ def _kinds(status: MonthStatus) -> Table:
     return table
 
 
-def _words(name: Kind | State) -> str:
-    return name.value.replace("_", " ").replace("ad hoc", "ad-hoc")
+def _words(state: State) -> str:
+    return state.value.replace("_", " ")
 
 
 def _outstanding(status: MonthStatus, *, everything: bool) -> Group:

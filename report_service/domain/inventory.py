@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from report_service.domain import parsers, table_schemas
+from report_service.domain.descriptors import HUB, POINT, PROVIDER_GROUP
 from report_service.domain.field_errors import FieldError, RowError, RowReader, is_absent, shown
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
+    from report_service.domain.descriptors import Subject
     from report_service.domain.months import ReportMonth
     from report_service.domain.table_schemas import TableSchema
 
@@ -62,7 +64,7 @@ class ProviderGroup:
     operation: Period
 
 
-Subject = TypeVar("Subject", Hub, Point, ProviderGroup)
+Entry = TypeVar("Entry", Hub, Point, ProviderGroup)
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -94,20 +96,21 @@ class Inventory:
         return replace(found, faults=(*faults, *found._homeless_points()))
 
     def subjects(self, kind: Kind) -> tuple[str, ...]:
-        """Return what a kind is due for in this month, sorted; the hotline's one subject is ""."""
-        match kind:
-            case Kind.HOTLINE_RATING:
-                return ("",)
-            case Kind.NONDISCRIMINATORY_ACCESS:
-                return self._due(self.provider_groups)
-            case Kind.HUB_RATING | Kind.AD_HOC_TARIFF:
-                return self._due(self.hubs)
-            case Kind.POINT_RATING:
-                return self._due(self.points)
+        """Return what a kind is due for in this month, sorted; ("",) for a kind without subjects."""
+        return self.due(kind.subject) if kind.subject else ("",)
+
+    def due(self, about: Subject) -> tuple[str, ...]:
+        """Return the hubs, points or provider groups that are in operation on a day of this month, sorted."""
+        of: Mapping[Subject, Mapping[str, Hub | Point | ProviderGroup]] = {
+            HUB: self.hubs,
+            POINT: self.points,
+            PROVIDER_GROUP: self.provider_groups,
+        }
+        return tuple(sorted(key for key, entry in of[about].items() if entry.operation.touches(self.month)))
 
     def keys(self) -> Iterator[DeliveryKey]:
         """Yield the key of each report that is due for this month."""
-        for kind in Kind:
+        for kind in KINDS:
             for subject in self.subjects(kind):
                 yield DeliveryKey(self.month, kind, subject)
 
@@ -116,14 +119,9 @@ class Inventory:
         point = self.points.get(point_id)
         return point.hub_id if point else None
 
-    def _due(
-        self, entries: Mapping[str, Hub] | Mapping[str, Point] | Mapping[str, ProviderGroup]
-    ) -> tuple[str, ...]:
-        return tuple(sorted(key for key, entry in entries.items() if entry.operation.touches(self.month)))
-
     def _homeless_points(self) -> Iterator[RowError]:
         """Yield a fault for each point that is due while its hub is not: its report stays due."""
-        for point_id in self.subjects(Kind.POINT_RATING):
+        for point_id in self.due(POINT):
             point = self.points[point_id]
             if point.hub_id is None:
                 continue  # a fault of its own already
@@ -138,13 +136,13 @@ class Inventory:
 def _read(
     schema: TableSchema,
     rows: Rows,
-    make: Callable[[str, RowReader], Subject],
+    make: Callable[[str, RowReader], Entry],
     month: ReportMonth,
     faults: list[RowError],
-) -> dict[str, Subject]:
+) -> dict[str, Entry]:
     """Return the rows by their key; of several with one key, one that is due for the month."""
     (key,) = schema.key
-    found: dict[str, Subject] = {}
+    found: dict[str, Entry] = {}
     for number, row in enumerate(rows, start=1):
         reader = RowReader(row)
         subject = reader.required(key, schema.columns[key])

@@ -225,9 +225,9 @@ def rating(raw: object) -> Decimal:
     return value
 
 
-def grade(average: Decimal) -> int:
+def grade(raw: object) -> int:
     """Return the grade to be sent for a rating: rounded half up (2.5 is 3)."""
-    return int(average.to_integral_value(ROUND_HALF_UP))
+    return int(rating(raw).to_integral_value(ROUND_HALF_UP))
 
 
 def valid_from(raw: object) -> datetime:
@@ -309,6 +309,12 @@ def json_list(raw: object) -> list[object]:
     if not isinstance(value, list):
         raise InvalidValue('must be a JSON list, for example [{"description": "parking", "cost": 50}]')
     return value
+
+
+def json_text(raw: object) -> str:
+    """Return the text of a JSON list, as given."""
+    json_list(raw)
+    return text(raw)
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

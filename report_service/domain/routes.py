@@ -8,10 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from report_service.domain.kinds import Kind
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -32,16 +34,9 @@ class Routes:
 
     @classmethod
     def of(cls, *, prefix: str, paths: Mapping[Kind, str], correction: str) -> Routes:
-        """Join the configured parts; a correction's path is the create path, then `correction`.
-
-        That of nondiscriminatory access names the provider group before it [0.9], since its create path
-        does not.
-        """
+        """Join the configured parts; a correction's path is the create path, the kind's addition, `correction`."""
         create = {kind: prefix + path for kind, path in paths.items()}
-        correct = {
-            kind: path + ("/{provider_group}" if kind is Kind.NONDISCRIMINATORY_ACCESS else "") + correction
-            for kind, path in create.items()
-        }
+        correct = {kind: path + kind.correction_path + correction for kind, path in create.items()}
         return cls(create=create, correct=correct)
 
     @staticmethod
@@ -57,13 +52,6 @@ class Routes:
 
 
 GUIDE_PREFIX = "/ocpi/bob/2.2/debob-reports"
-GUIDE_PATHS: Mapping[Kind, str] = {
-    Kind.HOTLINE_RATING: "/hotline-ratings",
-    Kind.NONDISCRIMINATORY_ACCESS: "/nondiscriminatory-access",
-    Kind.HUB_RATING: "/charginghub/{hub_id}/ratings",
-    Kind.AD_HOC_TARIFF: "/charginghub/{hub_id}/ad-hoc-tariff",
-    Kind.POINT_RATING: "/charginghub/{hub_id}/chargingpoint/{point_id}/ratings",
-}
-"""The integration guide's paths ("Monthly Reports")."""
+GUIDE_PATHS: Mapping[Kind, str] = {kind: kind.path for kind in KINDS}
 GUIDE_CORRECTION = "/{month}"
 """How a correction's path ends [0.9]."""

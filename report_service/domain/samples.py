@@ -4,74 +4,61 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING
 
+from report_service.domain import parsers
+from report_service.domain.descriptors import HUB, POINT, PROVIDER_GROUP, Subject
+from report_service.domain.kinds import KINDS, DeliveryKey
 from report_service.domain.months import ReportMonth
 from report_service.domain.parsers import INT32_MAX, AdditionalCost, ContractualBasis
-from report_service.domain.reports import (
-    AdHocTariff,
-    HotlineRating,
-    HubRating,
-    NondiscriminatoryAccess,
-    PointRating,
-)
+from report_service.domain.reports import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from report_service.domain.reports import Report
+    from report_service.domain.descriptors import Column
+    from report_service.domain.kinds import Kind
 
 _MONTH = ReportMonth(2024, 1)
 _HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
-_POINT = "7d0a3c52-4c43-4f0e-8a55-0d0f5b1f2a11"
-_FROM = datetime(2023, 12, 31, 23, tzinfo=UTC)
-_TO = datetime(2024, 1, 31, 23, tzinfo=UTC)
+_SUBJECTS: Mapping[Subject | None, str] = {
+    None: "",
+    HUB: _HUB,
+    POINT: "7d0a3c52-4c43-4f0e-8a55-0d0f5b1f2a11",
+    PROVIDER_GROUP: "DEVFL",
+}
 _WHOLE = (0, 1, INT32_MAX)
-_GRADES = tuple(map(Decimal, range(1, 7)))
-_COSTS = (
-    (),
-    (AdditionalCost(description="Parken ab 4 h", cost_ct=0),),
-    tuple(AdditionalCost(description=f"Entgelt {number}", cost_ct=INT32_MAX) for number in (1, 2)),
-)
+_EDGES: Mapping[Callable[[object], object], Sequence[object]] = {
+    parsers.whole: _WHOLE,
+    parsers.money_ct: _WHOLE,
+    parsers.grade: range(1, 7),
+    parsers.rate: tuple(map(Decimal, ("0", "0.93", "1"))),
+    parsers.seconds: tuple(map(Decimal, ("0", "12.5", "3600"))),
+    parsers.valid_from: (datetime(2023, 12, 31, 23, tzinfo=UTC),),
+    parsers.valid_to: (datetime(2024, 1, 31, 22, 59, 59, tzinfo=UTC),),
+    parsers.contractual_basis: tuple(ContractualBasis),
+    parsers.text: ("Volume", "Menge"),
+    parsers.additional_costs: (
+        (AdditionalCost(description="Parken ab 4 h", cost_ct=0),),
+        tuple(AdditionalCost(description=f"Entgelt {number}", cost_ct=INT32_MAX) for number in (1, 2)),
+    ),
+}
+"""By what a column takes, the ends of its range or its words."""
 
 
-def sample_reports(*, provider_group: str = "DEVFL") -> Iterator[Report]:
+def sample_reports() -> Iterator[Report]:
     """Yield reports of every kind: each field at the ends of its range, with each of its words, and left out."""
-    yield from (
-        HotlineRating(month=_MONTH, hotline_calls=calls, fcr_rate=rate, asa_seconds=asa, rating=grade)
-        for calls, rate, asa in zip(
-            _WHOLE, map(Decimal, ("0", "0.93", "1")), map(Decimal, ("0", "12.5", "3600")), strict=True
-        )
-        for grade in _GRADES
-    )
-    yield from (
-        NondiscriminatoryAccess(
-            month=_MONTH,
-            provider_group=provider_group,
-            cost_ct_per_kwh=cost,
-            additional_costs=further,
-            valid_from=_FROM,
-            valid_to=_TO,
-            contractual_basis=basis,
-            reasoning_different_costs=reason,
-        )
-        for cost, further, reason in zip(_WHOLE, _COSTS, (None, "Volume", "Menge"), strict=True)
-        for basis in ContractualBasis
-    )
-    yield from (HubRating(month=_MONTH, hub_id=_HUB, rating=grade) for grade in _GRADES)
-    yield from (
-        AdHocTariff(
-            month=_MONTH,
-            hub_id=_HUB,
-            cost_ct_per_kwh=cost,
-            additional_costs=further,
-            valid_from=_FROM,
-            valid_to=_TO,
-        )
-        for cost, further in zip(_WHOLE, _COSTS, strict=True)
-    )
-    yield from (
-        PointRating(month=_MONTH, hub_id=_HUB, point_id=_POINT, rating=grade, total_complaints=complaints)
-        for grade in _GRADES
-        for complaints in _WHOLE
-    )
+    for kind in KINDS:
+        key = DeliveryKey(_MONTH, kind, _SUBJECTS[kind.subject])
+        edges = {column.name: _edges(kind, column) for column in kind.columns}
+        for number in range(max(map(len, edges.values()))):
+            figures = {name: values[number % len(values)] for name, values in edges.items()}
+            yield Report(key=key, hub_id=_HUB if kind.subject is POINT else None, figures=figures)
+
+
+def _edges(kind: Kind, column: Column) -> Sequence[object]:
+    """Return a column's values at the edges; of a kind's own sort of value, one that the kind makes up."""
+    made_up = kind.sample(_MONTH, Random(1)).get(column.name)  # noqa: S311 - made-up figures
+    own = () if made_up is None else (column.parse(made_up),)
+    return (*_EDGES.get(column.parse, own), *(() if column.required else (None,)))

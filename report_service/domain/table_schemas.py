@@ -11,20 +11,12 @@ from typing import TYPE_CHECKING
 
 from report_service.domain import parsers
 from report_service.domain.field_errors import FieldErrors, InvalidValue, RowReader
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
-SUBJECTS: Mapping[Kind, tuple[str, Callable[[object], str]]] = {
-    Kind.NONDISCRIMINATORY_ACCESS: ("provider_group", parsers.provider_group),
-    Kind.HUB_RATING: ("hub_id", parsers.uuid),
-    Kind.AD_HOC_TARIFF: ("hub_id", parsers.uuid),
-    Kind.POINT_RATING: ("point_id", parsers.uuid),
-}
-"""By kind the column that says what a row is about, and its parser; the hotline needs none."""
 
 _LOCAL = (parsers.number, parsers.valid_from, parsers.valid_to)
 
@@ -68,27 +60,15 @@ def _month(raw: object) -> str:
     return str(parsers.month(raw))
 
 
-def _json_list(raw: object) -> str:
-    parsers.json_list(raw)
-    return parsers.text(raw)
-
-
 def _delivery_key(raw: object) -> str:
     try:
         key = DeliveryKey.parse(parsers.text(raw))
     except BadInput as bad:
         raise InvalidValue(f"must be the key of a report: {bad.hint}") from None
-    if key.kind is not Kind.HOTLINE_RATING:
-        key = replace(key, subject=SUBJECTS[key.kind][1](key.subject))
+    if key.kind.subject:
+        key = replace(key, subject=key.kind.subject.parse(key.subject))
     return str(key)
 
-
-_TARIFF: Mapping[str, Callable[[object], object]] = {
-    "cost_ct_per_kwh": parsers.plain_number,
-    "additional_costs": _json_list,
-    "valid_from": parsers.valid_from,
-    "valid_to": parsers.valid_to,
-}
 
 HUBS = TableSchema(
     name="hubs",
@@ -121,55 +101,19 @@ PROVIDER_GROUPS = TableSchema(
 )
 INVENTORY_SCHEMAS = (HUBS, POINTS, PROVIDER_GROUPS)
 
-REPORT_SCHEMAS: Mapping[Kind, TableSchema] = {
-    Kind.HOTLINE_RATING: TableSchema(
-        name="hotline-ratings",
-        columns={
-            "month": _month,
-            "hotline_calls": parsers.plain_number,
-            "fcr_rate": parsers.number,
-            "asa_seconds": parsers.number,
-            "rating": parsers.number,
-        },
-        key=("month",),
-        required=frozenset({"month"}),
-    ),
-    Kind.NONDISCRIMINATORY_ACCESS: TableSchema(
-        name="nondiscriminatory-access",
-        columns={
-            "month": _month,
-            "provider_group": parsers.provider_group,
-            **_TARIFF,
-            "contractual_basis": parsers.text,
-            "reasoning_different_costs": parsers.text,
-        },
-        key=("month", "provider_group"),
-        required=frozenset({"month", "provider_group"}),
-    ),
-    Kind.HUB_RATING: TableSchema(
-        name="hub-ratings",
-        columns={"month": _month, "hub_id": parsers.uuid, "rating": parsers.number},
-        key=("month", "hub_id"),
-        required=frozenset({"month", "hub_id"}),
-    ),
-    Kind.AD_HOC_TARIFF: TableSchema(
-        name="ad-hoc-tariffs",
-        columns={"month": _month, "hub_id": parsers.uuid, **_TARIFF},
-        key=("month", "hub_id"),
-        required=frozenset({"month", "hub_id"}),
-    ),
-    Kind.POINT_RATING: TableSchema(
-        name="point-ratings",
-        columns={
-            "month": _month,
-            "point_id": parsers.uuid,
-            "rating": parsers.number,
-            "total_complaints": parsers.plain_number,
-        },
-        key=("month", "point_id"),
-        required=frozenset({"month", "point_id"}),
-    ),
-}
+
+def _of_reports(kind: Kind) -> TableSchema:
+    """Return the form of a kind's source table: month, subject, figures."""
+    key = {"month": _month, **({kind.subject.column: kind.subject.parse} if kind.subject else {})}
+    return TableSchema(
+        name=kind.source,
+        columns={**key, **{column.name: column.stored for column in kind.columns}},
+        key=tuple(key),
+        required=frozenset(key),
+    )
+
+
+REPORT_SCHEMAS: Mapping[Kind, TableSchema] = {kind: _of_reports(kind) for kind in KINDS}
 
 WAIVERS = TableSchema(
     name="waivers",

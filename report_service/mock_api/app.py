@@ -172,7 +172,7 @@ class MockObelis:
             arrived=self._clock.monotonic(),
             unix=now.timestamp(),
             now=now + timedelta(seconds=self._skew_s),
-            target=kind or (TOKEN if path == self._token_path else "other"),
+            target=kind.name if kind else (TOKEN if path == self._token_path else "other"),
             submission=submission,
         )
 

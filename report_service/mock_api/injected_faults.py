@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KIND_BY_NAME
 from report_service.errors import BadInput
 from report_service.mock_api.answers import Dialect, MockAnswer, envelope, json_answer
 
@@ -66,11 +66,15 @@ class InjectedFault:
     def parse(cls, text: str) -> InjectedFault:
         """Read a fault as the module describes it; raise BadInput for anything else."""
         found = _SPEC.fullmatch(text.strip())
-        if not found or found["target"] not in (None, TOKEN, *Kind) or float(found["probability"] or 1) > 1:
+        if (
+            not found
+            or found["target"] not in (None, TOKEN, *KIND_BY_NAME)
+            or float(found["probability"] or 1) > 1
+        ):
             raise BadInput(
                 f"{text!r} is not a fault",
                 hint="Write faults as 503:0.05, lost:0.01 or 429=5@hub_rating#1-3: a status from 300 on, "
-                f"drop, lost, cut, html, no, huge or slow; targets are {TOKEN}, {', '.join(Kind)}.",
+                f"drop, lost, cut, html, no, huge or slow; targets are {TOKEN}, {', '.join(KIND_BY_NAME)}.",
             )
         what, first = found["what"], int(found["first"] or 1)
         last = found["last"] if found["range"] else found["first"]
@@ -87,7 +91,7 @@ class InjectedFault:
 
     def matches(self, target: str, subject: str) -> bool:
         """Return True if a request is one of those that this fault counts."""
-        aimed = target in list(Kind) if self.target is None else target == self.target
+        aimed = target in KIND_BY_NAME if self.target is None else target == self.target
         return aimed and self.subject in (None, subject)
 
     def spoil(self, answer: MockAnswer, dialect: Dialect, at: datetime) -> MockAnswer:

@@ -7,9 +7,14 @@ from datetime import date, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from report_service.domain.descriptors import HUB, POINT, PROVIDER_GROUP
+from report_service.domain.kinds import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from report_service.domain.descriptors import Subject
+    from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
 
 Row = dict[str, object]
@@ -30,50 +35,26 @@ def made_up_operator(
     hub_rows = list(_hubs(hubs, month, random))
     point_rows = list(_points(hub_rows, points_per_hub, random))
     groups = [_group(number) for number in range(provider_groups)]
-    said = {"month": str(month)}
-    validity = {"valid_from": f"{month.first_day}T00:00:00Z", "valid_to": f"{month.last_day}T23:59:59Z"}
+    subjects: Mapping[Subject | None, list[object]] = {
+        None: [None],
+        HUB: [hub["hub_id"] for hub in hub_rows],
+        POINT: [point["point_id"] for point in point_rows],
+        PROVIDER_GROUP: list(groups),
+    }
     return {
         "hubs": hub_rows,
         "points": point_rows,
         "provider-groups": [
             {"provider_group": group, "valid_from": "2024-01-01", "valid_to": None} for group in groups
         ],
-        "hotline-ratings": [
-            said | {"hotline_calls": 1873, "fcr_rate": "0.87", "asa_seconds": "21.4", "rating": "1.9"}
-        ],
-        "nondiscriminatory-access": [
-            said
-            | validity
-            | {
-                "provider_group": group,
-                "cost_ct_per_kwh": random.randint(39, 55),
-                "additional_costs": None,
-                "contractual_basis": random.choice(("ROAMING_CONTRACT", "BILATERAL_CONTRACT")),
-                "reasoning_different_costs": None,
-            }
-            for group in groups
-        ],
-        "hub-ratings": [said | {"hub_id": hub["hub_id"], "rating": _rating(random)} for hub in hub_rows],
-        "ad-hoc-tariffs": [
-            said
-            | validity
-            | {
-                "hub_id": hub["hub_id"],
-                "cost_ct_per_kwh": random.choice((56, 59, 61)),
-                "additional_costs": '[{"description": "blocking fee per minute after 4 h", "cost": 10}]',
-            }
-            for hub in hub_rows
-        ],
-        "point-ratings": [
-            said
-            | {
-                "point_id": point["point_id"],
-                "rating": _rating(random),
-                "total_complaints": max(0, round(random.gauss(0.5, 1.2))),
-            }
-            for point in point_rows
-        ],
+        **{kind.source: list(_reports(kind, month, subjects[kind.subject], random)) for kind in KINDS},
     }
+
+
+def _reports(kind: Kind, month: ReportMonth, subjects: list[object], random: Random) -> Iterator[Row]:
+    for subject in subjects:
+        about = {kind.subject.column: subject} if kind.subject else {}
+        yield {"month": str(month), **about, **kind.sample(month, random)}
 
 
 def _hubs(count: int, month: ReportMonth, random: Random) -> Iterator[Row]:
@@ -105,10 +86,6 @@ def _group(number: int) -> str:
         return f"DE{_GROUPS[number][:3].upper()}"
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return f"NL{letters[number // 676 % 26]}{letters[number // 26 % 26]}{letters[number % 26]}"
-
-
-def _rating(random: Random) -> str:
-    return f"{min(6.0, max(1.0, random.gauss(2.2, 0.6))):.1f}"
 
 
 def _id(random: Random) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
 from report_service.mock_api.answers import Decision, Reply
-from report_service.mock_api.rules import CORRECT, CREATE, Violation, parse_month, parse_object
+from report_service.mock_api.rules import Violation, parse_month, parse_object, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from report_service.mock_api.known_hubs import KnownHubs
-
-_SUBJECT = {
-    Kind.NONDISCRIMINATORY_ACCESS: "provider_group",
-    Kind.HUB_RATING: "hub_id",
-    Kind.AD_HOC_TARIFF: "hub_id",
-    Kind.POINT_RATING: "point_id",
-}
-"""The placeholder that names a report's subject; the hotline's has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +69,7 @@ class ReportStore:
         payload = submission.payload
         if payload is None:
             return Reply(ruling=Decision.INVALID, text="The body is not a JSON object")
-        shape = (CREATE if submission.create else CORRECT)[submission.kind]
-        violations = shape.violations(payload)
+        violations = shape_of(submission.kind.name, create=submission.create).violations(payload)
         if violations:
             return _invalid(*violations)
         hub_id, point_id = (submission.values.get(name) for name in ("hub_id", "point_id"))
@@ -113,8 +104,8 @@ class ReportStore:
 
 def _key(kind: Kind, values: Mapping[str, str], payload: Mapping[str, object]) -> DeliveryKey | None:
     month = parse_month(values.get("month", payload.get("month")))
-    name = _SUBJECT.get(kind)
-    subject = values.get(name, payload.get("providerGroup")) if name else ""
+    about = kind.subject
+    subject = values.get(about.column, payload.get(about.field)) if about else ""
     return DeliveryKey(month, kind, subject) if month and isinstance(subject, str) else None
 
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from math import isfinite
 from typing import NoReturn
 
-from report_service.domain.kinds import Kind
 from report_service.domain.months import ReportMonth
 
 INT32_MAX = 2**31 - 1
@@ -32,20 +31,24 @@ class Violation:
     message: str
 
 
+def _unknown(_value: object) -> str:
+    return "is not a field of this report"
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The fields of a body, each with its rule."""
 
     required: Mapping[str, Rule]
     optional: Mapping[str, Rule]
+    others: Rule = _unknown
 
     def violations(self, body: Mapping[str, object]) -> list[Violation]:
         """Name everything in the body that breaks a rule."""
         found = [Violation(name, None, "is missing") for name in self.required if name not in body]
         for name, value in body.items():
-            rule = self.required.get(name) or self.optional.get(name)
-            wrong = rule(value) if rule else "is not a field of this report"
-            if wrong:
+            rule = self.required.get(name) or self.optional.get(name) or self.others
+            if wrong := rule(value):
                 found.append(Violation(name, value, wrong))
         if not found and {"validFrom", "validTo"} <= body.keys() and _validity(body) < 0:
             found.append(Violation("validTo", body["validTo"], "must not be before validFrom"))
@@ -147,21 +150,32 @@ _HOTLINE = {"hotlineCalls": _whole(0), "fcrRate": _number(1), "asa": _number()} 
 _REASON = {"reasoningDifferentCosts": _text(".*", "a text")}
 
 # 0.9's hotline PUT kept the month in its body; its ad-hoc tariff listed a contractual basis without defining it.
-CORRECT: Mapping[Kind, Shape] = {
-    Kind.HOTLINE_RATING: Shape(_HOTLINE, {"month": _month}),
-    Kind.NONDISCRIMINATORY_ACCESS: Shape(_COST | {"contractualBasis": _BASIS}, _COSTS | _REASON),
-    Kind.HUB_RATING: Shape(_GRADE, {}),
-    Kind.AD_HOC_TARIFF: Shape(_COST, _COSTS | {"contractualBasis": _BASIS}),
-    Kind.POINT_RATING: Shape(_GRADE | {"totalComplaints": _whole(0)}, {}),
+_CORRECT: Mapping[str, Shape] = {
+    "hotline_rating": Shape(_HOTLINE, {"month": _month}),
+    "nondiscriminatory_access": Shape(_COST | {"contractualBasis": _BASIS}, _COSTS | _REASON),
+    "hub_rating": Shape(_GRADE, {}),
+    "ad_hoc_tariff": Shape(_COST, _COSTS | {"contractualBasis": _BASIS}),
+    "point_rating": Shape(_GRADE | {"totalComplaints": _whole(0)}, {}),
 }
-"""Bodies of a PUT: without what its path says."""
+"""By kind, bodies of a PUT: without what its path says."""
 
-CREATE: Mapping[Kind, Shape] = {
+_CREATE: Mapping[str, Shape] = {
     kind: Shape(
         {**shape.required, "month": _month}
-        | ({"providerGroup": _GROUP} if kind is Kind.NONDISCRIMINATORY_ACCESS else {}),
+        | ({"providerGroup": _GROUP} if kind == "nondiscriminatory_access" else {}),
         shape.optional,
     )
-    for kind, shape in CORRECT.items()
+    for kind, shape in _CORRECT.items()
 }
-"""Bodies of a POST."""
+"""By kind, bodies of a POST."""
+
+
+def shape_of(kind: str, *, create: bool) -> Shape:
+    """Return what a POST's or PUT's body must be; of a kind that 0.9 does not have, only the month is known."""
+    if create:
+        return _CREATE.get(kind) or Shape({"month": _month}, {}, _anything)
+    return _CORRECT.get(kind) or Shape({}, {"month": _month}, _anything)
+
+
+def _anything(_value: object) -> None:
+    return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from report_service.domain.contract import Comparison, Finding, FindingKind, ViolationKind
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, Kind
 from report_service.domain.samples import sample_reports
 from report_service.services.contract_paths import (
     Found,
@@ -108,21 +108,21 @@ class ContractCheck:
 
     def _sent(self, renderer: Renderer) -> tuple[dict[Kind, _Sent], dict[Kind, _Sent]]:
         """Return by kind what creates a report, and what corrects one."""
-        creates, corrections = ({kind: _Sent(kind=kind, verb=verb) for kind in Kind} for verb in ("POST", "PUT"))
+        creates, corrections = ({kind: _Sent(kind=kind, verb=verb) for kind in KINDS} for verb in ("POST", "PUT"))
         for report in sample_reports():
             created = renderer.create(report)
-            key = DeliveryKey(report.month, report.kind, getattr(report, "provider_group", ""))
-            corrected = renderer.correction_of(key, created.path, created.body, obelis_id="1")
-            creates[report.kind].bodies.append(created.body)
-            corrections[report.kind].bodies.append(corrected.body)
+            kind = report.key.kind
+            corrected = renderer.correction_of(report.key, created.path, created.body, obelis_id="1")
+            creates[kind].bodies.append(created.body)
+            corrections[kind].bodies.append(corrected.body)
         return creates, corrections
 
     def _creates(self, creates: Mapping[Kind, _Sent]) -> dict[Kind, Found]:
-        exact = {kind: find(self.description, "POST", self.routes.create[kind]) for kind in Kind}
-        lost = {kind: (self.routes.create[kind], creates[kind].fields) for kind in Kind if exact[kind] is None}
+        exact = {kind: find(self.description, "POST", self.routes.create[kind]) for kind in KINDS}
+        lost = {kind: (self.routes.create[kind], creates[kind].fields) for kind in KINDS if exact[kind] is None}
         taken = {one.operation.path for one in exact.values() if one}
         renamed = find_renamed(self.description, lost, taken)
-        return {kind: one for kind in Kind if (one := exact[kind] or renamed.get(kind))}
+        return {kind: one for kind in KINDS if (one := exact[kind] or renamed.get(kind))}
 
     def _correction(self, kind: Kind, created: Found) -> Found | None:
         end = self.routes.correct[kind].removeprefix(self.routes.create[kind])

@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from report_service.domain.kinds import Kind
 from report_service.domain.routes import GUIDE_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from report_service.domain.kinds import Kind
     from report_service.domain.openapi import ApiDescription, DescribedOperation
 
 NEAR = 0.6
@@ -55,17 +55,16 @@ def find_renamed(
     """
     scored = sorted(
         (
-            (_likeness(template, fields, base + operation.path, operation), kind.rank, base, operation)
+            (_likeness(template, fields, base + operation.path, operation), kind, base, operation)
             for kind, (template, fields) in wanted.items()
             for operation in description.operations
             if operation.verb == "POST" and operation.path not in taken
             for base in description.base_paths
         ),
-        key=lambda one: (-one[0], one[1]),
+        key=lambda one: (-one[0], one[1].rank),
     )
     found: dict[Kind, Found] = {}
-    for score, rank, base, operation in scored:
-        kind = list(Kind)[rank]
+    for score, kind, base, operation in scored:
         if score >= NEAR and kind not in found and operation not in [other.operation for other in found.values()]:
             found[kind] = Found(operation, base + operation.path, renamed=True)
     return found
@@ -111,7 +110,7 @@ def correction_suffix(description: ApiDescription, found: Mapping[Kind, Found]) 
     """Return what `obelis.paths.correction` would have to be, if one value fits all PUTs below these paths."""
     ends = set()
     for kind, one in found.items():
-        if kind is not Kind.NONDISCRIMINATORY_ACCESS:  # its correction names the provider group first
+        if not kind.correction_path:  # else it has more than the configured end
             ends |= {
                 shape(base + put.path).removeprefix(shape(one.path))
                 for put in description.operations

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KINDS
 from report_service.services.contract_paths import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from report_service.domain.kinds import Kind
     from report_service.domain.openapi import ApiDescription
     from report_service.domain.routes import Routes
     from report_service.ports import BodySchemas
@@ -28,7 +29,7 @@ class DescribedBodies:
 
     def __post_init__(self) -> None:
         """Look the kinds up once."""
-        found = {kind: find(self.description, "POST", self.routes.create[kind]) for kind in Kind}
+        found = {kind: find(self.description, "POST", self.routes.create[kind]) for kind in KINDS}
         schema_of = {kind: one and one.operation.schema for kind, one in found.items()}
         object.__setattr__(self, "_schema_of", schema_of)
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from report_service.domain.delivery import DONE, OVER, REFUSAL_DELAYS_S, State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.domain.reports import read_report
 from report_service.domain.responses import Outcome
@@ -176,10 +176,10 @@ class Explaining:
             return DeliveryKey.parse(text)
         except BadInput as bad:
             month, _, rest = text.strip().partition("/")
-            kind = next(iter(get_close_matches(rest.partition("/")[0], list(Kind), n=1)), None)
+            kind = next(iter(get_close_matches(rest.partition("/")[0], KIND_BY_NAME, n=1)), None)
             if kind is None or not rest or month not in map(str, self.ledger.status.months()):
                 raise
-            hint = self._nearest(DeliveryKey(ReportMonth.parse(month), Kind(kind), rest.partition("/")[2]))
+            hint = self._nearest(DeliveryKey(ReportMonth.parse(month), KIND_BY_NAME[kind], rest.partition("/")[2]))
             raise UnknownDelivery(bad.message, hint=hint) from None
 
     def _nearest(self, key: DeliveryKey) -> str:

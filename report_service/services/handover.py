@@ -12,21 +12,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from report_service.domain.months import ReportMonth
     from report_service.ports import MonthCounts, Undelivered
-
-GERMAN: Mapping[Kind, str] = {
-    Kind.HOTLINE_RATING: "Hotline-Bewertung",
-    Kind.NONDISCRIMINATORY_ACCESS: "Diskriminierungsfreier Zugang",
-    Kind.HUB_RATING: "Bewertung der Ladehubs",
-    Kind.AD_HOC_TARIFF: "Ad-hoc-Tarif",
-    Kind.POINT_RATING: "Bewertung der Ladepunkte",
-}
 
 
 def bodies_file(undelivered: Sequence[Undelivered]) -> str:
@@ -69,7 +60,7 @@ def summary(
     for kind, states in month_counts.by_kind.items():
         due, waived = sum(states.values()), states.get(State.WAIVED, 0)
         delivered = due - waived - missing[kind]
-        lines.append(f"{GERMAN[kind]:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}")
+        lines.append(f"{kind.german:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}")
     lines.append("")
     if attached:
         lines += [
@@ -98,4 +89,4 @@ def _reports(those: Sequence[Undelivered]) -> str:
 
 
 def _line(one: Undelivered) -> str:
-    return f"  {GERMAN[one.key.kind]} {one.key.subject}".rstrip()
+    return f"  {one.key.kind.german} {one.key.subject}".rstrip()

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import NEEDS_A_PERSON, OVER, State
+from report_service.domain.descriptors import HUB, POINT, PROVIDER_GROUP
 from report_service.domain.field_errors import FieldError
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.domain.planning import KnownDelivery, PlannedChange, SourceFinding, plan_delivery
 from report_service.domain.reports import read_report, subject_of
 from report_service.errors import NothingDue
@@ -104,7 +105,7 @@ class Planner:
         StoreUnavailable and LeaseLost; what was written until then is right, the rest is written by the next call.
         """
         plan, inventory = self._begin(month)
-        for kind in Kind:
+        for kind in KINDS:
             known = self.plans.known_deliveries(month, kind)
             for changes in self._changes(plan, kind, inventory, known, closed=closed):
                 if changes:
@@ -120,7 +121,7 @@ class Planner:
     def preview(self, month: ReportMonth, *, closed: bool) -> Plan:
         """Return what `plan` would come to, writing nothing."""
         plan, inventory = self._begin(month)
-        for kind in Kind:
+        for kind in KINDS:
             known = self.plans.known_deliveries(month, kind)
             for _changes in self._changes(plan, kind, inventory, known, closed=closed):
                 pass
@@ -140,8 +141,8 @@ class Planner:
         inventory = self.source.inventory(month)
         for fault in inventory.faults:
             plan.note(str(fault))
-        plan.expected = sum(len(inventory.subjects(kind)) for kind in Kind)
-        plan.empty = plan.expected == len(inventory.subjects(Kind.HOTLINE_RATING))
+        plan.expected = sum(len(inventory.subjects(kind)) for kind in KINDS)
+        plan.empty = not any(inventory.due(about) for about in (HUB, POINT, PROVIDER_GROUP))
         return plan, inventory
 
     def _changes(
@@ -207,7 +208,7 @@ class Planner:
     def _read(
         self, kind: Kind, month: ReportMonth, row: Mapping[str, object], inventory: Inventory, subject: str
     ) -> SourceFinding:
-        hub_id = inventory.hub_of(subject) if kind is Kind.POINT_RATING else None
+        hub_id = inventory.hub_of(subject) if kind.subject is POINT else None
         report = read_report(kind, month, row, hub_id=hub_id)
         if isinstance(report, tuple):
             return SourceFinding(reason="; ".join(map(str, report)), raw=_raw(row))
@@ -221,7 +222,7 @@ class Planner:
         for change in changes:
             fields = {
                 "key": str(DeliveryKey(month, kind, change.subject)),
-                "kind": kind.value,
+                "kind": kind.name,
                 "month": str(month),
             }
             before, after = change.before, change.after

@@ -212,7 +212,7 @@ class Reconciler:
             events.emit(
                 "report.missed",
                 key=str(report.key),
-                kind=report.key.kind.value,
+                kind=report.key.kind.name,
                 month=str(run.month),
                 state=report.state.value,
             )

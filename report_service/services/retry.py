@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import DONE, State, Trigger, next_state
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.domain.months import SubmissionWindow
 from report_service.errors import BadInput, IllegalTransition
 from report_service.services.known_keys import known_reports
@@ -54,7 +54,7 @@ class Retrying:
     def chosen(self, month: ReportMonth, *, kind: Kind | None, state: State) -> list[PutBack]:
         """Put every due report of a month, and kind, back that is in a state; raise WindowClosed."""
         self._require_open(month)
-        kinds = list(Kind) if kind is None else [kind]
+        kinds = KINDS if kind is None else [kind]
         return self._put_back(lambda: self._in_state(month, kinds, state))
 
     def _in_state(

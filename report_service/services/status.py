@@ -79,7 +79,7 @@ class MonthStatus:
             "expected": self.month_counts.expected,
             "by_state": counts,
             "drifted": self.month_counts.drifted,
-            "by_kind": {kind.value: _kind(states) for kind, states in self.month_counts.by_kind.items()},
+            "by_kind": {kind.name: _kind(states) for kind, states in self.month_counts.by_kind.items()},
             "complete": self.month_counts.complete,
             "outstanding": [
                 {

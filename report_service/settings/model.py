@@ -6,11 +6,24 @@ the same. Types are strict: a number in quotes is refused. What is secret has a 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Secret,
+    SecretStr,
+    create_model,
+    field_validator,
+)
 
+from report_service.domain.kinds import KIND_BY_NAME, KINDS
+from report_service.domain.routes import GUIDE_CORRECTION, GUIDE_PREFIX
+from report_service.domain.table_schemas import INVENTORY_SCHEMAS, REPORT_SCHEMAS
 from report_service.settings import rules
 from report_service.settings.rules import PasswordUrl, path_template
 
@@ -19,17 +32,13 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationInfo
 
-SourceName = Literal[
-    "hubs",
-    "points",
-    "provider-groups",
-    "hotline-ratings",
-    "nondiscriminatory-access",
-    "hub-ratings",
-    "ad-hoc-tariffs",
-    "point-ratings",
-]
-"""The tables that an operator's own query may stand for."""
+    from report_service.domain.kinds import Kind
+
+if TYPE_CHECKING:
+    SourceName = str
+else:
+    SourceName = Literal[tuple(schema.name for schema in (*INVENTORY_SCHEMAS, *REPORT_SCHEMAS.values()))]
+"""The tables that an operator's own query may stand for: which there are, the kinds of report say."""
 
 MOCK_API = {
     "base_url": "https://mock.invalid",
@@ -53,37 +62,50 @@ class Section(BaseModel):
     )
 
 
-class PathSettings(Section):
+class _Prefix(Section):
+    prefix: Annotated[str, AfterValidator(rules.path_prefix)] = Field(
+        default=GUIDE_PREFIX, description="What every path below begins with; may be empty"
+    )
+
+
+def _path_of(kind: Kind) -> tuple[object, object]:
+    """Return the setting of a kind's path: which placeholders it may hold, the guide's path says."""
+    may = re.findall(r"\{(\w+)\}", kind.path)
+    must = [name for name in may if kind.subject and name == kind.subject.column]
+    optional = [name for name in may if name not in must]
+    description = (
+        f"Path of {kind.label} reports"
+        + (f"; must hold {{{must[0]}}}" if must else "")
+        + (f", may hold {{{optional[0]}}}" if optional else "")
+    )
+    return (
+        Annotated[str, path_template(*must, optional=tuple(optional))],
+        Field(default=kind.path, description=description),
+    )
+
+
+if TYPE_CHECKING:
+    _KindPaths = _Prefix
+else:
+    _KindPaths = create_model("_KindPaths", __base__=_Prefix, **{kind.name: _path_of(kind) for kind in KINDS})
+
+
+class PathSettings(_KindPaths):
     """Where on the API each kind of report goes: below `prefix`, with the guide's paths as defaults."""
 
-    prefix: Annotated[str, AfterValidator(rules.path_prefix)] = Field(
-        default="/ocpi/bob/2.2/debob-reports", description="What every path below begins with; may be empty"
-    )
-    hotline_rating: Annotated[str, path_template()] = Field(
-        default="/hotline-ratings", description="Path of hotline ratings"
-    )
-    nondiscriminatory_access: Annotated[str, path_template()] = Field(
-        default="/nondiscriminatory-access", description="Path of nondiscriminatory access reports"
-    )
-    hub_rating: Annotated[str, path_template("hub_id")] = Field(
-        default="/charginghub/{hub_id}/ratings", description="Path of hub ratings; must hold {hub_id}"
-    )
-    ad_hoc_tariff: Annotated[str, path_template("hub_id")] = Field(
-        default="/charginghub/{hub_id}/ad-hoc-tariff", description="Path of ad-hoc tariffs; must hold {hub_id}"
-    )
-    point_rating: Annotated[str, path_template("point_id", optional=("hub_id",))] = Field(
-        default="/charginghub/{hub_id}/chargingpoint/{point_id}/ratings",
-        description="Path of point ratings; must hold {point_id}, may hold {hub_id}",
-    )
     correction: Annotated[str, path_template(any_of=("month", "obelis_id"))] = Field(
-        default="/{month}",
+        default=GUIDE_CORRECTION,
         description="What a correction's path ends with, after the report's own; must hold {month} or {obelis_id}",
     )
 
-    @field_validator("nondiscriminatory_access", "hub_rating", "ad_hoc_tariff", "point_rating")
+    def of(self, kind: Kind) -> str:
+        """Return the path of a kind, below the prefix."""
+        return str(getattr(self, kind.name))
+
+    @field_validator(*KIND_BY_NAME)
     @classmethod
     def _one_kind_a_path(cls, path: str, info: ValidationInfo) -> str:
-        if path in info.data.values():
+        if path in [info.data.get(name) for name in KIND_BY_NAME]:
             raise ValueError("is the path of another kind: each kind needs its own")
         return path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.point_rating import POINT_RATING
 from tests.support.processes import DUE
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_a_200_that_says_no_is_never_accepted(
     assert {(f"{kind}/{subject}" if "DE" in subject else kind): state for kind, subject, state in found} == {
         refusal.partition("@")[2]: state for refusal, state in refusals.items()
     }
-    assert all(f"/{Kind.POINT_RATING}/" in key for key in mock.reports())
+    assert all(f"/{POINT_RATING}/" in key for key in mock.reports())
 
 
 def test_the_guides_answers_in_the_paths_of_0_9_are_no_acceptance_either(

@@ -10,6 +10,8 @@ import pytest
 
 from report_service.bootstrap import explaining_of
 from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.responses import Outcome
 from report_service.errors import BadInput, UnknownDelivery
 from report_service.mock_api.injected_faults import InjectedFault
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from report_service.services.explain import Story
     from tests.support.simulation import Process
 
-HOTLINE = str(DeliveryKey(MONTH, Kind.HOTLINE_RATING))
+HOTLINE = str(DeliveryKey(MONTH, HOTLINE_RATING))
 
 
 def story(process: Process, key: str) -> Story:
@@ -42,7 +44,7 @@ def key_of(process: Process, kind: Kind) -> str:
 def test_a_delivered_report_shows_its_row_its_bytes_and_the_apis_words(tmp_path: Path) -> None:
     with site(tmp_path, World()).process() as process:
         process.run()
-        key = key_of(process, Kind.HUB_RATING)
+        key = key_of(process, HUB_RATING)
         found = told(process, key)
 
     assert (found["key"], found["state"], found["evidence"], found["drift"]) == (
@@ -131,7 +133,7 @@ def test_a_closed_window_says_what_is_left_to_do(tmp_path: Path) -> None:
 def test_a_wrong_key_names_the_nearest(tmp_path: Path) -> None:
     with site(tmp_path, World()).process() as process:
         process.run(send=False)
-        right = key_of(process, Kind.HUB_RATING)
+        right = key_of(process, HUB_RATING)
         other = right[:-1] + ("0" if right[-1] != "0" else "1")
         for wrong in (other, right.replace("hub_rating", "hub_ratings")):
             with pytest.raises(UnknownDelivery) as unknown:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.source import SqlSource
 from report_service.adapters.table_files import table_files
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import TABLE_SCHEMAS
@@ -118,8 +118,8 @@ def test_several_rows_for_one_report_make_it_invalid_until_one_is_left(store: St
     several = f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n2026-10,{HUB},5\n"
 
     (found,) = take_in(store, tmp_path, {"hub-ratings": several})
-    refused, good = sorted(SqlSource(store, {}).rows(Kind.HUB_RATING, month), key=lambda row: str(row["hub_id"]))
-    report = read_report(Kind.HUB_RATING, month, refused, hub_id=None)
+    refused, good = sorted(SqlSource(store, {}).rows(HUB_RATING, month), key=lambda row: str(row["hub_id"]))
+    report = read_report(HUB_RATING, month, refused, hub_id=None)
     take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},5\n"})
 
     assert found.stored

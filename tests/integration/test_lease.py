@@ -14,7 +14,7 @@ from report_service.adapters.db.lease import MARGIN_S, TTL_S, SqlLeaseStore
 from report_service.adapters.db.schema import upgrade
 from report_service.adapters.db.tables import leases
 from report_service.bootstrap import ledger_in
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.errors import LeaseLost
 from report_service.ports import Lease, Ledger
@@ -61,7 +61,7 @@ def let_pass(store: Store, seconds: float) -> None:
 
 def holds(ledger: Ledger, lease: Lease) -> bool:
     try:
-        ledger.plans.save_plan(MONTH, Kind.HUB_RATING, [], at=datetime(2026, 11, 2, tzinfo=UTC), lease=lease)
+        ledger.plans.save_plan(MONTH, HUB_RATING, [], at=datetime(2026, 11, 2, tzinfo=UTC), lease=lease)
     except LeaseLost:
         return False
     return True
@@ -179,8 +179,8 @@ def test_a_holder_that_was_paused_and_replaced_can_write_nothing_more(store: Sto
     at = datetime(2026, 11, 2, tzinfo=UTC)
     late: list[Callable[[], object]] = [
         lambda: ledger.leases.renew(lease, at=0),
-        lambda: ledger.plans.save_plan(MONTH, Kind.HUB_RATING, [], at=at, lease=lease),
-        lambda: ledger.plans.withdraw(MONTH, Kind.HUB_RATING, [], lease=lease),
+        lambda: ledger.plans.save_plan(MONTH, HUB_RATING, [], at=at, lease=lease),
+        lambda: ledger.plans.withdraw(MONTH, HUB_RATING, [], lease=lease),
         lambda: ledger.attempts.record([], [], lease=lease),
         lambda: ledger.attempts.recover_in_flight(at=at, timeout_s=25, lease=lease),
         lambda: ledger.attempts.close_month(MONTH, at=at, lease=lease),

@@ -14,7 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from report_service.adapters.db.status_queries import durations
 from report_service.adapters.db.tables import deliveries, payloads
 from report_service.domain.delivery import DONE, OPEN, Evidence, State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.nondiscriminatory_access import NONDISCRIMINATORY_ACCESS
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import RecentRequest
 from report_service.domain.responses import ApiResponse, Outcome
@@ -58,7 +63,7 @@ def desk(store: Store) -> Desk:
 
 def test_what_was_planned_is_known(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(9), "c": GONE})
-    known = desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
+    known = desk.ledger.plans.known_deliveries(MONTH, HUB_RATING)
     assert {subject: one.state for subject, one in known.items()} == {
         "a": State.PENDING,
         "b": State.INVALID,
@@ -140,8 +145,8 @@ def test_the_database_itself_refuses_a_second_row_for_a_report(desk: Desk) -> No
 
 def test_kinds_and_months_are_kept_apart(desk: Desk) -> None:
     desk.plan({"a": row(2)})
-    assert desk.ledger.plans.known_deliveries(MONTH, Kind.AD_HOC_TARIFF) == {}
-    assert desk.ledger.plans.known_deliveries(MONTH.shift(1), Kind.HUB_RATING) == {}
+    assert desk.ledger.plans.known_deliveries(MONTH, AD_HOC_TARIFF) == {}
+    assert desk.ledger.plans.known_deliveries(MONTH.shift(1), HUB_RATING) == {}
     assert desk.ledger.attempts.due(MONTH.shift(1), at=NOW, limit=10) == []
 
 
@@ -152,8 +157,8 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
     desk.plan({"never sent": row(2), "no row": GONE, "accepted": row(3), "doubtful": row(4), "due": row(5)})
     desk.deliver({"accepted": YES, "doubtful": TIME_OUT})
     gone = ["never sent", "no row", "accepted", "doubtful", "unheard of"]
-    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, gone, lease=desk.lease)
-    known = desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, gone, lease=desk.lease)
+    known = desk.ledger.plans.known_deliveries(MONTH, HUB_RATING)
     assert {subject: one.due for subject, one in known.items()} == {
         "accepted": False,
         "doubtful": False,
@@ -168,7 +173,7 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
 def test_what_is_due_again_is_as_it_was(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2)})
     desk.deliver({"a": YES})
-    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["a", "b"], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, ["a", "b"], lease=desk.lease)
     desk.plan({"a": row(2), "b": row(2)})
     assert desk.states() == {"a": State.ACCEPTED, "b": State.PENDING}
     assert desk.ledger.status.month_counts(MONTH).expected == 2
@@ -177,9 +182,9 @@ def test_what_is_due_again_is_as_it_was(desk: Desk) -> None:
 def test_a_thousand_reports_can_go_at_once(desk: Desk) -> None:
     subjects = [f"{number:04}" for number in range(1100)]
     desk.plan(dict.fromkeys(subjects, row(2)))
-    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, subjects[1:], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, subjects[1:], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
-    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, [], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, [], lease=desk.lease)
     assert list(desk.states()) == ["0000"]
 
 
@@ -189,7 +194,7 @@ def test_a_thousand_reports_can_go_at_once(desk: Desk) -> None:
 def waiver(subject: str = "a", month: ReportMonth = MONTH, reason: str = "never opened") -> Waiver:
     berlin = timezone(timedelta(hours=1))
     return Waiver(
-        key=DeliveryKey(month, Kind.HUB_RATING, subject),
+        key=DeliveryKey(month, HUB_RATING, subject),
         reason=reason,
         declared_by="Jo",
         declared_at=datetime(2026, 11, 2, 10, tzinfo=berlin),
@@ -233,12 +238,12 @@ def test_a_waiver_counts_from_the_next_plan_on_and_so_does_its_end(desk: Desk) -
 
 
 def test_what_was_never_tried_comes_first_and_then_the_order_of_kinds(desk: Desk) -> None:
-    desk.plan({"retried": row(2)}, kind=Kind.NONDISCRIMINATORY_ACCESS)
+    desk.plan({"retried": row(2)}, kind=NONDISCRIMINATORY_ACCESS)
     desk.deliver({"retried": ApiResponse(http_status=429)})
-    for kind in reversed(Kind):
-        desk.plan({} if kind is Kind.HOTLINE_RATING else {f"{kind}-b": row(2), f"{kind}-a": row(2)}, kind=kind)
-    desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
-    ordered = ["", *(f"{kind}-{name}" for kind in list(Kind)[1:] for name in "ab"), "retried"]
+    for kind in reversed(KINDS):
+        desk.plan({} if kind is HOTLINE_RATING else {f"{kind}-b": row(2), f"{kind}-a": row(2)}, kind=kind)
+    desk.plan({"": row(2)}, kind=HOTLINE_RATING)
+    ordered = ["", *(f"{kind}-{name}" for kind in KINDS[1:] for name in "ab"), "retried"]
     assert desk.subjects(at=later(3600)) == ordered
 
 
@@ -271,7 +276,7 @@ def test_a_due_report_has_all_that_its_delivery_takes(desk: Desk) -> None:
     desk.deliver({"a": TIME_OUT})
     desk.plan({"a": row(3)})
     [delivery] = desk.due(at=later(60))
-    assert delivery.key == DeliveryKey(MONTH, Kind.HUB_RATING, "a")
+    assert delivery.key == DeliveryKey(MONTH, HUB_RATING, "a")
     assert (delivery.path, delivery.body) == ("/ratings", b'{"month": "10-2026", "rating": 2}')
     assert delivery.payload_sha256 == hashlib.sha256(delivery.body).hexdigest()
     assert (delivery.state, delivery.in_doubt, delivery.outdated) == (State.RETRYING, True, True)
@@ -498,7 +503,7 @@ def test_a_late_writer_leaves_the_ends_of_its_attempts_and_no_more(store: Store,
     with pytest.raises(LeaseLost):
         desk.plan({"b": row(3)})
     with pytest.raises(LeaseLost):
-        desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["c"], lease=desk.lease)
+        desk.ledger.plans.withdraw(MONTH, HUB_RATING, ["c"], lease=desk.lease)
     with pytest.raises(LeaseLost):
         desk.ledger.attempts.recover_in_flight(at=NOW, timeout_s=TIMEOUT_S, lease=desk.lease)
     with pytest.raises(LeaseLost):
@@ -658,7 +663,7 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
     names = sorted({state.value for state in OPEN} | unresolved)
     assert closed == [
         DeliveryStatus(
-            key=DeliveryKey(MONTH, Kind.HUB_RATING, name),
+            key=DeliveryKey(MONTH, HUB_RATING, name),
             state=State.UNRESOLVED if name in unresolved else State.MISSED,
             reason=TIME_OUT.detail if name == "doubtful" else "",
             next_attempt_at=None,
@@ -680,11 +685,11 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
 def test_closing_leaves_other_months_and_what_is_not_due_alone(desk: Desk) -> None:
     desk.plan({"a": row(2), "undue": row(2)})
     desk.deliver({"undue": ApiResponse(http_status=404)})
-    desk.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, ["undue"], lease=desk.lease)
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, ["undue"], lease=desk.lease)
     following = Desk(desk.store, month=MONTH.shift(1), name=desk.name)
     following.plan({"a": row(2)})
     [closed] = following.ledger.attempts.close_month(MONTH, at=NOW, lease=following.lease)
-    assert closed.key == DeliveryKey(MONTH, Kind.HUB_RATING, "a")
+    assert closed.key == DeliveryKey(MONTH, HUB_RATING, "a")
     assert following.states() == {"a": State.PENDING}
     assert desk.states() == {"a": State.MISSED, "undue": State.RETRYING}
 
@@ -715,7 +720,7 @@ def test_what_a_closed_window_left_undelivered_comes_with_what_would_have_been_s
     def left(name: str, state: State, rating: int | None, reason: str = "") -> Undelivered:
         found = row(rating).payload if rating else None
         return Undelivered(
-            key=DeliveryKey(MONTH, Kind.HUB_RATING, name),
+            key=DeliveryKey(MONTH, HUB_RATING, name),
             state=state,
             reason=reason,
             path="/ratings" if name not in {"no row", "invalid"} else "",
@@ -737,15 +742,15 @@ def test_what_a_closed_window_left_undelivered_comes_with_what_would_have_been_s
 
 def test_a_tally_counts_what_is_due_by_kind_and_state(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": GONE, "d": row(3)})
-    desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
+    desk.plan({"": row(2)}, kind=HOTLINE_RATING)
     desk.deliver({"a": YES, "b": TIME_OUT, "d": YES})
     found = desk.ledger.status.month_counts(MONTH)
     assert found.by_kind == {
-        Kind.HOTLINE_RATING: {State.PENDING: 1},
-        Kind.NONDISCRIMINATORY_ACCESS: {},
-        Kind.HUB_RATING: {State.ACCEPTED: 2, State.RETRYING: 1, State.AWAITING_DATA: 1},
-        Kind.AD_HOC_TARIFF: {},
-        Kind.POINT_RATING: {},
+        HOTLINE_RATING: {State.PENDING: 1},
+        NONDISCRIMINATORY_ACCESS: {},
+        HUB_RATING: {State.ACCEPTED: 2, State.RETRYING: 1, State.AWAITING_DATA: 1},
+        AD_HOC_TARIFF: {},
+        POINT_RATING: {},
     }
     assert (found.month, found.expected, found.drifted, found.in_doubt) == (MONTH, 5, 1, 1)
     assert found.by_state == {State.PENDING: 1, State.ACCEPTED: 2, State.RETRYING: 1, State.AWAITING_DATA: 1}
@@ -766,8 +771,8 @@ def test_a_month_is_complete_when_all_that_is_due_is_done_and_something_is(desk:
 
 def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk: Desk) -> None:
     desk.plan({"b": row(2), "a": row(9), "done": row(2), "drifted": row(3)})
-    desk.plan({"p": GONE}, kind=Kind.POINT_RATING)
-    desk.plan({"": row(2)}, kind=Kind.HOTLINE_RATING)
+    desk.plan({"p": GONE}, kind=POINT_RATING)
+    desk.plan({"": row(2)}, kind=HOTLINE_RATING)
     desk.deliver({"b": TIME_OUT, "done": YES, "drifted": YES})
     found = desk.ledger.status.outstanding(MONTH)
     assert [str(one.key) for one in found] == [
@@ -778,7 +783,7 @@ def test_what_is_outstanding_is_listed_in_the_order_of_keys_with_its_reason(desk
         "2026-10/point_rating/p",
     ]
     assert found[2] == DeliveryStatus(
-        key=DeliveryKey(MONTH, Kind.HUB_RATING, "b"),
+        key=DeliveryKey(MONTH, HUB_RATING, "b"),
         state=State.RETRYING,
         reason=TIME_OUT.detail,
         next_attempt_at=later(2),
@@ -864,7 +869,7 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
 
 
 LOOKS: list[Callable[[Desk], object]] = [
-    lambda desk: desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING),
+    lambda desk: desk.ledger.plans.known_deliveries(MONTH, HUB_RATING),
     lambda desk: desk.due(at=later(9999)),
     lambda desk: desk.ledger.attempts.waiting(MONTH),
     lambda desk: desk.ledger.status.month_counts(MONTH).expected,
@@ -899,7 +904,7 @@ def test_another_operator_or_endpoint_sees_and_touches_nothing_of_ours(
     theirs = Desk(store, endpoint=endpoint, cpo_id=cpo_id)
     for look in LOOKS:
         assert not look(theirs)
-    theirs.ledger.plans.withdraw(MONTH, Kind.HUB_RATING, list(ours.states()), lease=theirs.lease)
+    theirs.ledger.plans.withdraw(MONTH, HUB_RATING, list(ours.states()), lease=theirs.lease)
     theirs.plan({"pending": row(5)})
     assert [ours.row(subject) for subject in ours.states()] == before
 

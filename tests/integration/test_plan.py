@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.errors import NothingDue, SourceUnavailable
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.services.planner import PROBLEMS_KEPT, Plan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ROWS = operator()
 HUBS = sorted(str(hub["hub_id"]) for hub in ROWS["hubs"])
 POINTS = sorted(str(point["point_id"]) for point in ROWS["points"])
-HUB_RATING = f"{MONTH}/hub_rating/{HUBS[0]}"
+HUB_KEY = f"{MONTH}/hub_rating/{HUBS[0]}"
 
 
 def row_of(name: str, column: str, value: str, **changed: object) -> Rows:
@@ -58,13 +59,13 @@ def test_a_missing_row_is_awaited_told_once_and_sent_when_it_comes(tmp_path: Pat
     without(place, "hub_ratings", "hub_id", HUBS[0])
     with place.process() as process:
         process.run()
-        assert standing(process, HUB_RATING) == (State.AWAITING_DATA, "the source has no row for it")
+        assert standing(process, HUB_KEY) == (State.AWAITING_DATA, "the source has no row for it")
         assert process.states() == {State.ACCEPTED: 10, State.AWAITING_DATA: 1}
         process.run()
-        assert [event["key"] for event in process.events.of("data.missing")] == [HUB_RATING]
+        assert [event["key"] for event in process.events.of("data.missing")] == [HUB_KEY]
         place.store(hub_rating())
         assert process.run().complete
-    assert place.world.reports().count(HUB_RATING) == 1
+    assert place.world.reports().count(HUB_KEY) == 1
 
 
 def test_an_invalid_row_is_told_with_every_reason_and_sent_when_it_is_mended(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_rejected_row_is_sent_again_only_when_it_changes(tmp_path: Path) -> No
         assert len(process.events.of("report.rejected")) == 1
         place.store(hub_rating(rating=5))
         assert process.run().complete
-    assert place.world.reports().count(HUB_RATING) == 2
+    assert place.world.reports().count(HUB_KEY) == 2
 
 
 def test_a_row_that_changes_after_delivery_drifts_and_is_not_sent(tmp_path: Path) -> None:
@@ -109,13 +110,13 @@ def test_a_row_that_changes_after_delivery_drifts_and_is_not_sent(tmp_path: Path
             assert result.complete
             assert result.month_counts is not None
             assert result.month_counts.drifted == 1
-        assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_RATING]
-        assert standing(process, HUB_RATING) is not None
+        assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_KEY]
+        assert standing(process, HUB_KEY) is not None
         place.store(hub_rating(rating=1))
         result = process.run()
         assert result.month_counts is not None
         assert result.month_counts.drifted == 0
-    assert place.world.reports().count(HUB_RATING) == 1
+    assert place.world.reports().count(HUB_KEY) == 1
 
 
 def test_an_average_that_makes_the_same_grade_is_no_drift(tmp_path: Path) -> None:
@@ -137,8 +138,8 @@ def test_a_row_that_changed_while_its_end_was_unknown_waits_and_then_shows_as_dr
         result = process.run()
         assert result.month_counts is not None
         assert (result.month_counts.complete, result.month_counts.drifted) == (True, 1)
-        assert process.events.of("report.drifted")[0]["key"] == HUB_RATING
-    bodies = {call["body_sha256"] for call in place.world.calls if call["key"] == HUB_RATING}
+        assert process.events.of("report.drifted")[0]["key"] == HUB_KEY
+    bodies = {call["body_sha256"] for call in place.world.calls if call["key"] == HUB_KEY}
     assert len(bodies) == 1, "a retry never makes a different report"
 
 
@@ -168,10 +169,10 @@ def test_two_rows_for_one_report_are_one_invalid_report_and_told_once(tmp_path: 
         for _ in range(3):
             plan = process.run().plan
             assert plan is not None
-            assert [str(key) for key, _, _ in plan.blocked] == [HUB_RATING]
+            assert [str(key) for key, _, _ in plan.blocked] == [HUB_KEY]
         assert process.states() == {State.ACCEPTED: 10, State.INVALID: 1}
         reason = "the source has several rows for it: leave one"
-        assert standing(process, HUB_RATING) == (State.INVALID, reason)
+        assert standing(process, HUB_KEY) == (State.INVALID, reason)
         assert [event["detail"] for event in process.events.of("report.invalid")] == [reason]
         queried(tmp_path, (HUBS[0], 1), (HUBS[1], 2))
         assert process.run().complete
@@ -184,7 +185,7 @@ def test_a_delivered_report_with_two_rows_later_drifts_once(tmp_path: Path) -> N
         queried(tmp_path, (HUBS[0], 1), (HUBS[1], 2), (HUBS[0], 1))
         for _ in range(3):
             process.run()
-        assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_RATING]
+        assert [event["key"] for event in process.events.of("report.drifted")] == [HUB_KEY]
         queried(tmp_path, (HUBS[0], 1), (HUBS[1], 2))
         result = process.run()
         assert result.month_counts is not None
@@ -331,11 +332,11 @@ def test_a_waived_report_is_done_and_an_unwaived_one_due_again(tmp_path: Path) -
         waiving = Waiving(
             plans=process.service.ledger.plans, waivers=process.service.ledger.waivers, clock=place.world
         )
-        waiving.declare([HUB_RATING], reason="closed for works", declared_by="somebody")
+        waiving.declare([HUB_KEY], reason="closed for works", declared_by="somebody")
         result = process.run()
         assert result.complete
         assert process.states() == {State.ACCEPTED: 10, State.WAIVED: 1}
-        waiving.withdraw([HUB_RATING])
+        waiving.withdraw([HUB_KEY])
         assert not process.run().complete
         assert process.states() == {State.ACCEPTED: 10, State.AWAITING_DATA: 1}
         place.store(hub_rating())
@@ -348,9 +349,9 @@ def test_a_waived_report_is_not_sent_though_there_is_a_row(tmp_path: Path) -> No
         process.run(send=False)
         Waiving(
             plans=process.service.ledger.plans, waivers=process.service.ledger.waivers, clock=place.world
-        ).declare([HUB_RATING], reason="wrong row", declared_by="somebody")
+        ).declare([HUB_KEY], reason="wrong row", declared_by="somebody")
         assert process.run().complete
-    assert HUB_RATING not in place.world.reports()
+    assert HUB_KEY not in place.world.reports()
 
 
 # --- a preview
@@ -365,7 +366,7 @@ def test_a_preview_says_what_would_be_and_writes_nothing(tmp_path: Path) -> None
             assert plan.expected == 11
             assert plan.by_state == {State.PENDING: 8, State.INVALID: 2, State.AWAITING_DATA: 1}
             assert {(str(key), state) for key, state, _ in plan.blocked} == {
-                (HUB_RATING, State.INVALID),
+                (HUB_KEY, State.INVALID),
                 (f"{MONTH}/hub_rating/{HUBS[1]}", State.INVALID),
                 (f"{MONTH}/ad_hoc_tariff/{HUBS[0]}", State.AWAITING_DATA),
             }
@@ -385,7 +386,7 @@ def test_a_preview_of_a_closed_month_says_what_is_lost(tmp_path: Path) -> None:
         plan = preview(process, closed=True)
     assert plan.by_state == {State.MISSED: 11}
     assert plan.blocked == [
-        (DeliveryKey(MONTH, Kind.HUB_RATING, HUBS[0]), State.MISSED, "the source has no row for it")
+        (DeliveryKey(MONTH, HUB_RATING, HUBS[0]), State.MISSED, "the source has no row for it")
     ]
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.planning import plan_delivery
 from report_service.errors import BadInput, IllegalTransition, UnknownDelivery, WindowClosed
 from report_service.services.retry import Retrying
@@ -86,7 +87,7 @@ def test_what_was_put_off_is_due_at_once_and_tried_as_often_as_a_new_one(desk: D
 
 
 def test_every_rejected_report_of_a_month_or_kind_is_put_back_at_once(desk: Desk) -> None:
-    assert retrying(desk).chosen(MONTH, kind=Kind.AD_HOC_TARIFF, state=State.REJECTED) == []
+    assert retrying(desk).chosen(MONTH, kind=AD_HOC_TARIFF, state=State.REJECTED) == []
     before = desk.states()
 
     [put_back] = retrying(desk).chosen(MONTH, kind=None, state=State.REJECTED)
@@ -96,7 +97,7 @@ def test_every_rejected_report_of_a_month_or_kind_is_put_back_at_once(desk: Desk
 
 
 def test_what_waits_can_be_chosen_instead(desk: Desk) -> None:
-    found = retrying(desk).chosen(MONTH, kind=Kind.HUB_RATING, state=State.RETRYING)
+    found = retrying(desk).chosen(MONTH, kind=HUB_RATING, state=State.RETRYING)
 
     assert [one.key.subject for one in found] == sorted([DEFERRED, DOUBTED])
     assert desk.states()[REFUSED] is State.REJECTED
@@ -158,7 +159,7 @@ def test_nothing_is_put_back_once_nothing_can_be_sent(desk: Desk, seconds: float
 
 
 def known(desk: Desk, *subjects: str) -> list[KnownDelivery]:
-    found = desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
+    found = desk.ledger.plans.known_deliveries(MONTH, HUB_RATING)
     return [found[subject] for subject in subjects]
 
 
@@ -189,7 +190,7 @@ def test_a_plan_made_before_a_report_was_put_back_does_not_undo_it(desk: Desk) -
     assert stale is not None
     named(desk, REFUSED)
 
-    desk.ledger.plans.save_plan(MONTH, Kind.HUB_RATING, [stale], at=NOW, lease=desk.lease)
+    desk.ledger.plans.save_plan(MONTH, HUB_RATING, [stale], at=NOW, lease=desk.lease)
 
     assert desk.states()[REFUSED] is State.PENDING
     desk.plan({**ALL, REFUSED: row(9)})  # the next plan sees it as it is
@@ -204,7 +205,7 @@ def test_what_no_step_leads_back_from_is_a_bug_of_the_caller(desk: Desk) -> None
 def test_a_report_that_runs_take_again_and_again_is_told_to_wait_for(desk: Desk) -> None:
     class Overtaken:
         def known_deliveries(self, *_which: object) -> dict[str, KnownDelivery]:
-            return desk.ledger.plans.known_deliveries(MONTH, Kind.HUB_RATING)
+            return desk.ledger.plans.known_deliveries(MONTH, HUB_RATING)
 
         def put_back(self, _reports: Sequence[KnownDelivery], *, at: datetime) -> bool:
             return False

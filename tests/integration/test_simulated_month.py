@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import V0_9_PATHS
 from report_service.mock_api.app import routes_of as paths_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOTLINE = f"{MONTH}/hotline_rating"
-V0_9 = {f"obelis__paths__{kind.value}": path for kind, path in V0_9_PATHS.items()}
+V0_9 = {f"obelis__paths__{kind.name}": path for kind, path in V0_9_PATHS.items()}
 
 
 def test_a_month_is_delivered_and_its_proof_is_kept(store_url: str) -> None:
@@ -68,7 +68,7 @@ def test_what_the_most_depends_on_goes_first(tmp_path: Path) -> None:
         process.run()
     kinds = [DeliveryKey.parse(key).kind for key in place.world.reports()]
     assert kinds == sorted(kinds, key=lambda kind: kind.rank)
-    assert set(kinds) == set(Kind)
+    assert set(kinds) == set(KINDS)
 
 
 def test_what_was_never_tried_goes_before_what_failed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.known_hubs import KnownHubs
@@ -120,7 +120,7 @@ def test_one_report_that_keeps_failing_is_no_outage(tmp_path: Path) -> None:
 
 
 def test_patience_is_counted_from_what_was_settled_last(tmp_path: Path) -> None:
-    last = f"{Kind.POINT_RATING}/{max(str(point['point_id']) for point in operator()['points'])}"
+    last = f"{POINT_RATING}/{max(str(point['point_id']) for point in operator()['points'])}"
     world = World(faults=faults(f"503=2@{last}#1"))
     with site(tmp_path, world, {"obelis__requests_per_minute": "60"}).process() as process:
         assert process.run(patience_s=5).complete
@@ -191,7 +191,7 @@ def test_refusals_of_everything_stop_the_run(tmp_path: Path) -> None:
 
 
 def test_refusals_beside_acceptances_do_not_stop_the_run(tmp_path: Path) -> None:
-    world = World(latency=constant(0.2), faults=faults(f"403@{Kind.POINT_RATING}"))
+    world = World(latency=constant(0.2), faults=faults(f"403@{POINT_RATING}"))
     with site(tmp_path, world, hubs=10, points_per_hub=4).process() as process:
         result = process.run(patience_s=0)
         assert result.error is None

@@ -13,9 +13,14 @@ import pytest
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.source import Query, SqlSource
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds import KINDS, DeliveryKey
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth
-from report_service.domain.reports import AdHocTariff, HotlineRating, HubRating, PointRating, read_report
+from report_service.domain.parsers import AdditionalCost
+from report_service.domain.reports import Report, read_report
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import SourceUnavailable, StoreUnavailable
 
@@ -51,7 +56,7 @@ def database(tmp_path: Path) -> Path:
 
 def queried(store: Store, url: str, query: str, name: str = "hub-ratings") -> list[dict[str, object]]:
     source = SqlSource(store, {name: Query(url=url, select=query)})
-    return [dict(row) for row in source.rows(Kind.HUB_RATING, MONTH)]
+    return [dict(row) for row in source.rows(HUB_RATING, MONTH)]
 
 
 def test_stored_rows_come_back_as_the_reports_that_they_are(store: Store) -> None:
@@ -66,19 +71,21 @@ def test_stored_rows_come_back_as_the_reports_that_they_are(store: Store) -> Non
     store_rows(store, "point-ratings", {"month": "2026-10", "point_id": POINT, "rating": 3, "total_complaints": 0})
     source = SqlSource(store, {})
 
-    (hotline,) = source.rows(Kind.HOTLINE_RATING, MONTH)
-    (tariff,) = source.rows(Kind.AD_HOC_TARIFF, MONTH)
-    (point,) = source.rows(Kind.POINT_RATING, MONTH)
+    (hotline,) = source.rows(HOTLINE_RATING, MONTH)
+    (tariff,) = source.rows(AD_HOC_TARIFF, MONTH)
+    (point,) = source.rows(POINT_RATING, MONTH)
 
-    assert read_report(Kind.HOTLINE_RATING, MONTH, hotline, hub_id=None) == HotlineRating(
-        month=MONTH, hotline_calls=1, fcr_rate=Decimal("0.93"), asa_seconds=Decimal(10), rating=Decimal("1.8")
+    assert read_report(HOTLINE_RATING, MONTH, hotline, hub_id=None) == Report(
+        key=DeliveryKey(MONTH, HOTLINE_RATING),
+        figures={"hotline_calls": 1, "fcr_rate": Decimal("0.93"), "asa_seconds": Decimal(10), "rating": 2},
     )
-    found = read_report(Kind.AD_HOC_TARIFF, MONTH, tariff, hub_id=None)
-    assert isinstance(found, AdHocTariff)
-    assert (found.hub_id, found.cost_ct_per_kwh, found.additional_costs[0].description) == (HUB, 45, "Büro")
-    assert found.valid_from == datetime(2026, 9, 30, 22, tzinfo=UTC)
-    assert read_report(Kind.POINT_RATING, MONTH, point, hub_id=HUB) == PointRating(
-        month=MONTH, hub_id=HUB, point_id=POINT, rating=Decimal(3), total_complaints=0
+    found = read_report(AD_HOC_TARIFF, MONTH, tariff, hub_id=None)
+    assert isinstance(found, Report)
+    assert (found.key.subject, found.figures["cost_ct_per_kwh"]) == (HUB, 45)
+    assert found.figures["additional_costs"] == (AdditionalCost(description="Büro", cost_ct=5),)
+    assert found.figures["valid_from"] == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert read_report(POINT_RATING, MONTH, point, hub_id=HUB) == Report(
+        key=DeliveryKey(MONTH, POINT_RATING, POINT), hub_id=HUB, figures={"rating": 3, "total_complaints": 0}
     )
 
 
@@ -86,7 +93,7 @@ def test_only_the_rows_of_the_month_are_read(store: Store) -> None:
     for month in ("2026-09", "2026-10", "2026-11"):
         store_rows(store, "hub-ratings", {"month": month, "hub_id": HUB, "rating": 2})
 
-    assert [row["month"] for row in SqlSource(store, {}).rows(Kind.HUB_RATING, MONTH)] == ["2026-10"]
+    assert [row["month"] for row in SqlSource(store, {}).rows(HUB_RATING, MONTH)] == ["2026-10"]
 
 
 def test_the_inventory_is_read_from_the_store(store: Store) -> None:
@@ -96,26 +103,26 @@ def test_the_inventory_is_read_from_the_store(store: Store) -> None:
 
     found = SqlSource(store, {}).inventory(MONTH)
 
-    assert [len(found.subjects(kind)) for kind in Kind] == [1, 1, 1, 1, 1]
+    assert [len(found.subjects(kind)) for kind in KINDS] == [1, 1, 1, 1, 1]
     assert found.hubs[HUB].operation.first == date(2025, 1, 1)
     assert found.faults == ()
 
 
 def test_a_store_that_is_away_is_the_stores_failure() -> None:
     with closing(Store("postgresql://nobody@127.0.0.1:1/none")) as away, pytest.raises(StoreUnavailable):
-        list(SqlSource(away, {}).rows(Kind.HUB_RATING, MONTH))
+        list(SqlSource(away, {}).rows(HUB_RATING, MONTH))
 
 
 def test_a_query_stands_for_its_table_alone_and_sees_the_month(store: Store, database: Path) -> None:
     query = f"{RATINGS} WHERE :month = '2026-10' AND day BETWEEN :month_start AND :month_end"
     source = SqlSource(store, {"hub-ratings": Query(url=f"sqlite:///{database}", select=query)})
 
-    (row,) = source.rows(Kind.HUB_RATING, MONTH)
+    (row,) = source.rows(HUB_RATING, MONTH)
 
-    assert read_report(Kind.HUB_RATING, MONTH, row, hub_id=None) == HubRating(
-        month=MONTH, hub_id=HUB, rating=Decimal("2.5")
+    assert read_report(HUB_RATING, MONTH, row, hub_id=None) == Report(
+        key=DeliveryKey(MONTH, HUB_RATING, HUB), figures={"rating": 3}
     )
-    assert list(source.rows(Kind.AD_HOC_TARIFF, MONTH)) == []
+    assert list(source.rows(AD_HOC_TARIFF, MONTH)) == []
 
 
 def test_a_query_may_give_columns_in_any_order_and_case_and_more_of_them(store: Store, database: Path) -> None:
@@ -133,12 +140,12 @@ def test_date_times_of_a_query_that_name_no_zone_are_read_by_the_clock_of_its_so
     )
     query = Query(url=f"sqlite:///{database}", select=select, zone=ZoneInfo("Europe/Berlin"))
 
-    (row,) = SqlSource(store, {"ad-hoc-tariffs": query}).rows(Kind.AD_HOC_TARIFF, MONTH)
-    found = read_report(Kind.AD_HOC_TARIFF, MONTH, row, hub_id=None)
+    (row,) = SqlSource(store, {"ad-hoc-tariffs": query}).rows(AD_HOC_TARIFF, MONTH)
+    found = read_report(AD_HOC_TARIFF, MONTH, row, hub_id=None)
 
-    assert isinstance(found, AdHocTariff)
-    assert found.valid_from == datetime(2026, 9, 30, 22, tzinfo=UTC)
-    assert found.valid_to == datetime(2026, 10, 31, 11, tzinfo=UTC)
+    assert isinstance(found, Report)
+    assert found.figures["valid_from"] == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert found.figures["valid_to"] == datetime(2026, 10, 31, 11, tzinfo=UTC)
 
 
 def test_a_month_is_asked_for_half_open(store: Store, database: Path) -> None:
@@ -167,7 +174,7 @@ def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
 
     found = SqlSource(store, {"hubs": Query(url=f"sqlite:///{database}", select=query)}).inventory(MONTH)
 
-    assert found.subjects(Kind.HUB_RATING) == (HUB,)
+    assert found.subjects(HUB_RATING) == (HUB,)
     assert [str(fault) for fault in found.faults] == [
         (
             "hubs, hub_id h2: hub_id = h2: must be the UUID that OBELIS assigned, "
@@ -264,11 +271,12 @@ def test_a_query_on_postgresql_reads_its_types_and_cannot_write(store: Store, po
         },
     )
 
-    (row,) = source.rows(Kind.AD_HOC_TARIFF, MONTH)
-    found = read_report(Kind.AD_HOC_TARIFF, MONTH, row, hub_id=None)
+    (row,) = source.rows(AD_HOC_TARIFF, MONTH)
+    found = read_report(AD_HOC_TARIFF, MONTH, row, hub_id=None)
 
-    assert isinstance(found, AdHocTariff)
-    assert (found.hub_id, found.cost_ct_per_kwh, found.additional_costs[0].cost_ct) == (HUB, 45, 5)
-    assert found.valid_to == datetime(2026, 11, 1, 23, 59, 59, tzinfo=UTC)
+    assert isinstance(found, Report)
+    assert (found.key.subject, found.figures["cost_ct_per_kwh"]) == (HUB, 45)
+    assert found.figures["additional_costs"] == (AdditionalCost(description="parking", cost_ct=5),)
+    assert found.figures["valid_to"] == datetime(2026, 11, 1, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(SourceUnavailable, match=r"cannot execute nextval\(\) in a read-only transaction"):
-        list(source.rows(Kind.HUB_RATING, MONTH))
+        list(source.rows(HUB_RATING, MONTH))

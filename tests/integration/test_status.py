@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.ports import DeliveryStatus
 from report_service.services.status import NEXT_STEPS, REASONS, MonthStatus, status_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.simulation import Process
 
-HOTLINE = DeliveryKey(MONTH, Kind.HOTLINE_RATING)
+HOTLINE = DeliveryKey(MONTH, HOTLINE_RATING)
 
 
 def status(process: Process) -> MonthStatus:

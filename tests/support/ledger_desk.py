@@ -14,7 +14,8 @@ from sqlalchemy import select
 from report_service.adapters.db.tables import attempts, deliveries
 from report_service.bootstrap import ledger_in
 from report_service.domain.delivery import Delivery, RetryPolicy, State, apply_outcome
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.planning import Payload, SourceFinding, plan_delivery
 from report_service.domain.responses import ApiResponse, classify, excerpt
@@ -61,7 +62,7 @@ class Desk:
     endpoint: str = "mock"
     cpo_id: str = "CPO1"
     month: ReportMonth = MONTH
-    kind: Kind = Kind.HUB_RATING
+    kind: Kind = HUB_RATING
     at: datetime = NOW
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -175,7 +176,7 @@ class Desk:
     def states(self) -> dict[str, State]:
         return {
             subject: one.state
-            for kind in Kind
+            for kind in KINDS
             for subject, one in self.ledger.plans.known_deliveries(self.month, kind).items()
         }
 

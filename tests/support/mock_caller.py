@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.nondiscriminatory_access import NONDISCRIMINATORY_ACCESS
+from report_service.domain.kinds.point_rating import POINT_RATING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from report_service.domain.kinds import Kind
     from report_service.mock_api.answers import MockAnswer
     from report_service.mock_api.app import MockObelis
 
@@ -20,11 +25,11 @@ POINT = "38032faa-7d39-47d2-a8cf-7408f3f23258"
 CREDENTIALS = {"client_id": "test-client", "client_secret": "test-secret", "cpo_id": "DEABC"}
 
 PATHS = {
-    Kind.HOTLINE_RATING: f"{PREFIX}/hotline-ratings",
-    Kind.NONDISCRIMINATORY_ACCESS: f"{PREFIX}/nondiscriminatory-access",
-    Kind.HUB_RATING: f"{PREFIX}/charginghub/{HUB}/ratings",
-    Kind.AD_HOC_TARIFF: f"{PREFIX}/charginghub/{HUB}/ad-hoc-tariff",
-    Kind.POINT_RATING: f"{PREFIX}/charginghub/{HUB}/chargingpoint/{POINT}/ratings",
+    HOTLINE_RATING: f"{PREFIX}/hotline-ratings",
+    NONDISCRIMINATORY_ACCESS: f"{PREFIX}/nondiscriminatory-access",
+    HUB_RATING: f"{PREFIX}/charginghub/{HUB}/ratings",
+    AD_HOC_TARIFF: f"{PREFIX}/charginghub/{HUB}/ad-hoc-tariff",
+    POINT_RATING: f"{PREFIX}/charginghub/{HUB}/chargingpoint/{POINT}/ratings",
 }
 _PRICE: dict[str, object] = {
     "cost": 59,
@@ -33,24 +38,24 @@ _PRICE: dict[str, object] = {
     "validTo": "2026-10-31T23:59:59.999Z",
 }
 BODIES: dict[Kind, dict[str, object]] = {
-    Kind.HOTLINE_RATING: {"month": "10-2026", "hotlineCalls": 120, "fcrRate": 0.85, "asa": 31, "rating": 2},
-    Kind.NONDISCRIMINATORY_ACCESS: {
+    HOTLINE_RATING: {"month": "10-2026", "hotlineCalls": 120, "fcrRate": 0.85, "asa": 31, "rating": 2},
+    NONDISCRIMINATORY_ACCESS: {
         "month": "10-2026",
         "providerGroup": "DEVFL",
         **_PRICE,
         "contractualBasis": "ROAMING_CONTRACT",
         "reasoningDifferentCosts": "volume",
     },
-    Kind.HUB_RATING: {"month": "10-2026", "rating": 1},
-    Kind.AD_HOC_TARIFF: {"month": "10-2026", **_PRICE},
-    Kind.POINT_RATING: {"month": "10-2026", "rating": 6, "totalComplaints": 0},
+    HUB_RATING: {"month": "10-2026", "rating": 1},
+    AD_HOC_TARIFF: {"month": "10-2026", **_PRICE},
+    POINT_RATING: {"month": "10-2026", "rating": 6, "totalComplaints": 0},
 }
 SUBJECTS = {
-    Kind.HOTLINE_RATING: "",
-    Kind.NONDISCRIMINATORY_ACCESS: "/DEVFL",
-    Kind.HUB_RATING: f"/{HUB}",
-    Kind.AD_HOC_TARIFF: f"/{HUB}",
-    Kind.POINT_RATING: f"/{POINT}",
+    HOTLINE_RATING: "",
+    NONDISCRIMINATORY_ACCESS: "/DEVFL",
+    HUB_RATING: f"/{HUB}",
+    AD_HOC_TARIFF: f"/{HUB}",
+    POINT_RATING: f"/{POINT}",
 }
 
 
@@ -87,6 +92,6 @@ class Caller:
 
     def correct(self, kind: Kind, month: str = "10-2026", /, **other: object) -> MockAnswer:
         """PUT a good correction, or one with other fields."""
-        group = "/DEVFL" if kind is Kind.NONDISCRIMINATORY_ACCESS else ""
+        group = "/DEVFL" if kind is NONDISCRIMINATORY_ACCESS else ""
         body = {**without(BODIES[kind], "month", "providerGroup"), **other}
         return self.send("PUT", f"{PATHS[kind]}{group}/{month}", body)

@@ -23,7 +23,8 @@ from report_service.domain.delivery import (
     is_stuck,
     next_state,
 )
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.responses import Classification, Outcome
 from report_service.errors import IllegalTransition
@@ -160,7 +161,7 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 END = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
 SENT = Delivery(
     row=7,
-    key=DeliveryKey(ReportMonth(2026, 10), Kind.HUB_RATING, "191e7db7-1bea-44db-9e52-2ddab118d699"),
+    key=DeliveryKey(ReportMonth(2026, 10), HUB_RATING, "191e7db7-1bea-44db-9e52-2ddab118d699"),
     state=State.IN_FLIGHT,
     path="/x",
     payload_sha256="0" * 64,

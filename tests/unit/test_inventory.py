@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.inventory import Hub, Inventory, Period, Point
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.nondiscriminatory_access import NONDISCRIMINATORY_ACCESS
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth
 
 if TYPE_CHECKING:
@@ -68,7 +72,7 @@ def test_a_month_expects_one_hotline_and_each_group_hub_twice_and_point() -> Non
 
 
 def test_an_empty_inventory_still_expects_the_hotline() -> None:
-    assert list(read().keys()) == [DeliveryKey(MONTH, Kind.HOTLINE_RATING)]
+    assert list(read().keys()) == [DeliveryKey(MONTH, HOTLINE_RATING)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,7 @@ def test_a_report_is_due_for_a_month_with_any_day_in_operation(first: str, last:
         [group(valid_from=first, valid_to=last)],
     )
 
-    counts = [len(found.subjects(kind)) for kind in Kind]
+    counts = [len(found.subjects(kind)) for kind in KINDS]
     assert counts == [1, due, due, due, due]
 
 
@@ -97,7 +101,7 @@ def test_a_provider_group_may_be_valid_in_several_periods() -> None:
 
     for rows in ([past, present], [present, past]):
         found = read(groups=rows)
-        assert found.subjects(Kind.NONDISCRIMINATORY_ACCESS) == ("DEVFL",)
+        assert found.subjects(NONDISCRIMINATORY_ACCESS) == ("DEVFL",)
         assert found.faults == ()
 
 
@@ -106,7 +110,7 @@ def test_a_hub_or_point_in_several_rows_is_a_fault_and_due_if_one_of_them_is() -
 
     for rows in ([gone, hub()], [hub(), gone]):
         found = read(rows)
-        assert found.subjects(Kind.HUB_RATING) == (HUB,)
+        assert found.subjects(HUB_RATING) == (HUB,)
         assert [str(fault) for fault in found.faults] == [
             f"hubs, hub_id {HUB}: hub_id = {HUB}: must be there once: it is in several rows"
         ]
@@ -115,7 +119,7 @@ def test_a_hub_or_point_in_several_rows_is_a_fault_and_due_if_one_of_them_is() -
 def test_a_row_that_cannot_be_named_is_a_fault_with_its_number() -> None:
     found = read([hub(), hub(None), hub("Coswig")])
 
-    assert found.subjects(Kind.HUB_RATING) == (HUB,)
+    assert found.subjects(HUB_RATING) == (HUB,)
     assert [(fault.table, fault.row, fault.fault.column, fault.fault.value) for fault in found.faults] == [
         ("hubs", "row 2", "hub_id", None),
         ("hubs", "hub_id Coswig", "hub_id", "Coswig"),
@@ -140,7 +144,7 @@ def test_a_hub_whose_dates_cannot_be_used_is_a_fault_and_counts_as_in_operation(
     found = read([hub(**changed)])
 
     assert found.hubs[HUB] == Hub(hub_id=HUB, name="Coswig", operation=Period(first=None, last=None))
-    assert found.subjects(Kind.HUB_RATING) == (HUB,)
+    assert found.subjects(HUB_RATING) == (HUB,)
     assert [fault in str(one) for one in found.faults] == [True]
 
 
@@ -150,7 +154,7 @@ def test_a_point_with_unreadable_names_stays_due_and_every_reason_is_told() -> N
     assert found.points[POINT] == Point(
         point_id=POINT, hub_id=None, evse_id="7", operation=Period(first=date(2025, 1, 1), last=None)
     )
-    assert found.subjects(Kind.POINT_RATING) == (POINT,)
+    assert found.subjects(POINT_RATING) == (POINT,)
     assert [fault.fault.column for fault in found.faults] == ["hub_id"]
 
 
@@ -174,7 +178,7 @@ def test_a_point_whose_hub_is_not_due_is_due_all_the_same_and_named(
 ) -> None:
     found = read(hubs, [point(evse_id=evse_id)])
 
-    assert found.subjects(Kind.POINT_RATING) == (POINT,)
+    assert found.subjects(POINT_RATING) == (POINT,)
     assert found.hub_of(POINT) == HUB
     assert [str(fault) for fault in found.faults] == [told]
 

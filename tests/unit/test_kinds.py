@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.nondiscriminatory_access import NONDISCRIMINATORY_ACCESS
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth
 from report_service.errors import BadInput
 
@@ -12,11 +17,11 @@ MONTH = ReportMonth(2026, 10)
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
 
 KEYS = {
-    "2026-10/hotline_rating": DeliveryKey(MONTH, Kind.HOTLINE_RATING),
-    "2026-10/nondiscriminatory_access/DEVFL": DeliveryKey(MONTH, Kind.NONDISCRIMINATORY_ACCESS, "DEVFL"),
-    f"2026-10/hub_rating/{HUB}": DeliveryKey(MONTH, Kind.HUB_RATING, HUB),
-    f"2026-10/ad_hoc_tariff/{HUB}": DeliveryKey(MONTH, Kind.AD_HOC_TARIFF, HUB),
-    f"2026-10/point_rating/{HUB}": DeliveryKey(MONTH, Kind.POINT_RATING, HUB),
+    "2026-10/hotline_rating": DeliveryKey(MONTH, HOTLINE_RATING),
+    "2026-10/nondiscriminatory_access/DEVFL": DeliveryKey(MONTH, NONDISCRIMINATORY_ACCESS, "DEVFL"),
+    f"2026-10/hub_rating/{HUB}": DeliveryKey(MONTH, HUB_RATING, HUB),
+    f"2026-10/ad_hoc_tariff/{HUB}": DeliveryKey(MONTH, AD_HOC_TARIFF, HUB),
+    f"2026-10/point_rating/{HUB}": DeliveryKey(MONTH, POINT_RATING, HUB),
 }
 
 
@@ -52,18 +57,18 @@ def test_what_is_no_key_is_refused_with_the_form_to_use(text: str) -> None:
 def test_the_refusal_of_a_key_names_the_kinds() -> None:
     with pytest.raises(BadInput, match="'2026-10/rating/x' is not the key of a report") as refused:
         DeliveryKey.parse("2026-10/rating/x")
-    assert all(kind.value in str(refused.value.hint) for kind in Kind)
+    assert all(kind.name in str(refused.value.hint) for kind in KINDS)
 
 
 def test_hotline_and_hubs_are_sent_before_points() -> None:
-    assert sorted(Kind, key=lambda kind: kind.rank) == [
-        Kind.HOTLINE_RATING,
-        Kind.NONDISCRIMINATORY_ACCESS,
-        Kind.HUB_RATING,
-        Kind.AD_HOC_TARIFF,
-        Kind.POINT_RATING,
+    assert sorted(KINDS, key=lambda kind: kind.rank) == [
+        HOTLINE_RATING,
+        NONDISCRIMINATORY_ACCESS,
+        HUB_RATING,
+        AD_HOC_TARIFF,
+        POINT_RATING,
     ]
-    assert [kind.rank for kind in Kind] == [0, 1, 2, 3, 4]
+    assert list(KINDS) == sorted(KINDS, key=lambda kind: kind.rank)
 
 
 @pytest.mark.parametrize(

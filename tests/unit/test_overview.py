@@ -11,7 +11,7 @@ from rich.console import Console
 
 from report_service.cli.render import months_view, runs_view
 from report_service.domain.delivery import State
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.errors import UsageError
 from report_service.ports import MonthCounts, RunRecord
@@ -36,7 +36,7 @@ class Counts:
 
     def month_counts(self, month: ReportMonth) -> MonthCounts:
         states, drifted = self._BY_MONTH.get(str(month), ({}, 0))
-        return MonthCounts(month=month, by_kind={Kind.HUB_RATING: states}, drifted=drifted, in_doubt=0)
+        return MonthCounts(month=month, by_kind={HUB_RATING: states}, drifted=drifted, in_doubt=0)
 
 
 STATUS = cast("StatusQueries", Counts())

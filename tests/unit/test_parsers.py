@@ -202,7 +202,7 @@ def test_a_bad_value_is_refused_with_its_rule(parse: Callable[[object], object],
     [("1", 1), ("1.49", 1), ("1.5", 2), ("2.5", 3), ("2.4999999999999999999999999999999999", 2), ("6", 6)],
 )
 def test_an_average_becomes_a_grade_rounded_half_up(average: str, grade: int) -> None:
-    assert parsers.grade(Decimal(average)) == grade
+    assert parsers.grade(average) == grade
 
 
 def test_additional_costs_are_a_set_whatever_their_order_and_origin() -> None:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.errors import ConfigurationError
 from report_service.settings import Settings, all_settings, load_settings
 
@@ -201,7 +204,7 @@ def test_the_environment_alone_is_enough() -> None:
     assert settings.obelis.endpoint == "https://api.example"
     assert settings.obelis.cpo_id == "007"
     assert (settings.obelis.timeout_s, settings.obelis.max_in_flight) == (12.5, 4)
-    assert settings.obelis.paths.hub_rating == "/locations/{hub_id}/ratings"
+    assert settings.obelis.paths.of(HUB_RATING) == "/locations/{hub_id}/ratings"
     assert settings.obelis.headers["ocpi-from-party-id"].get_secret_value() == "ABC"
     assert settings.store.auto_upgrade is False
     assert list(settings.sources) == ["point-ratings"]
@@ -610,9 +613,9 @@ def test_the_09_dialect_is_a_matter_of_settings(tmp_path: Path) -> None:
         tmp_path,
     ).obelis.paths
     assert paths.prefix == ""
-    assert paths.hub_rating == "/locations/{hub_id}/ratings"
-    assert paths.ad_hoc_tariff == "/charginghub/{hub_id}/ad-hoc-tariff"
-    assert paths.point_rating == "/evses/{point_id}/ratings"
+    assert paths.of(HUB_RATING) == "/locations/{hub_id}/ratings"
+    assert paths.of(AD_HOC_TARIFF) == "/charginghub/{hub_id}/ad-hoc-tariff"
+    assert paths.of(POINT_RATING) == "/evses/{point_id}/ratings"
     assert paths.correction == "/{obelis_id}"
 
 

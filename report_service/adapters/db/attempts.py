@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from report_service.adapters.db import evidence, status_queries
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import OPEN, SENDABLE, Delivery, State, Trigger, next_state
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import RecentRequest
 from report_service.domain.responses import Outcome
@@ -237,7 +237,7 @@ def _conclusion(delivery: Delivery, at: datetime) -> dict[str, object]:
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         row=row.id,
-        key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
+        key=DeliveryKey(ReportMonth.parse(row.month), KIND_BY_NAME[row.kind], row.subject),
         state=State(row.state),
         path=row.path,
         payload_sha256=row.payload_sha256,

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from report_service.adapters.db.status_queries import KIND_ORDER
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import Evidence, State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
 from report_service.domain.responses import Outcome
 from report_service.ports import AttemptRecord, ReportRecord
@@ -37,7 +37,7 @@ class SqlHistory:
         self._scope = scope
 
     def report(self, key: DeliveryKey) -> ReportRecord | None:
-        this = and_(_D.month == str(key.month), _D.kind == key.kind.value, _D.subject == key.subject)
+        this = and_(_D.month == str(key.month), _D.kind == key.kind.name, _D.subject == key.subject)
         with self._store.read() as connection:
             return next(iter(self._records(connection, this)), None)
 
@@ -46,7 +46,7 @@ class SqlHistory:
             return self._records(connection, and_(_D.month == str(month), or_(_D.due, _D.attempts > 0)))
 
     def subjects(self, month: ReportMonth, kind: Kind) -> list[str]:
-        of_kind = and_(self._scope.reports, _D.month == str(month), _D.kind == kind.value)
+        of_kind = and_(self._scope.reports, _D.month == str(month), _D.kind == kind.name)
         with self._store.read() as connection:
             return list(connection.execute(select(_D.subject).where(of_kind)).scalars())
 
@@ -90,7 +90,7 @@ def _attempts(connection: Connection, rows: Sequence[int]) -> dict[int, list[Att
 
 def _report(row: Row[Any], tries: Sequence[AttemptRecord]) -> ReportRecord:
     return ReportRecord(
-        key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
+        key=DeliveryKey(ReportMonth.parse(row.month), KIND_BY_NAME[row.kind], row.subject),
         due=row.due,
         state=State(row.state),
         evidence=row.evidence and Evidence(row.evidence),

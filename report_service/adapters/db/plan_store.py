@@ -114,7 +114,7 @@ class SqlPlanStore:
     def _names(self, month: ReportMonth, kind: Kind) -> dict[str, str]:
         """Return the values of the columns that the reports of a month and kind have in common."""
         scope = self._scope
-        return {"endpoint": scope.endpoint, "cpo_id": scope.cpo_id, "month": str(month), "kind": kind.value}
+        return {"endpoint": scope.endpoint, "cpo_id": scope.cpo_id, "month": str(month), "kind": kind.name}
 
 
 def _put_back(one: KnownDelivery, at: datetime) -> dict[str, object]:

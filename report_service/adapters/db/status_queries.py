@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import DONE, OVER, State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KIND_BY_NAME, KINDS, DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
 from report_service.ports import DeliveryStatus, MonthCounts, Undelivered
 
@@ -26,7 +26,7 @@ _D = deliveries.c
 _DONE = [state.value for state in DONE]
 _OVER = [state.value for state in OVER]
 
-KIND_ORDER: ColumnElement[int] = case({kind.value: kind.rank for kind in Kind}, value=_D.kind)
+KIND_ORDER: ColumnElement[int] = case({kind.name: kind.rank for kind in KINDS}, value=_D.kind)
 """Kinds in the order of sending."""
 
 
@@ -46,9 +46,9 @@ class SqlStatusQueries:
                 .where(self._scope.due(month))
                 .group_by(_D.kind, _D.state)
             ).all()
-        by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in Kind}
+        by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in KINDS}
         for kind, state, count, _drifted, _in_doubt in rows:
-            by_kind[Kind(kind)][State(state)] = count
+            by_kind[KIND_BY_NAME[kind]][State(state)] = count
         return MonthCounts(
             month=month,
             by_kind=by_kind,
@@ -128,7 +128,7 @@ def standings(
 
 def _standing(row: Any) -> DeliveryStatus:  # noqa: ANN401 - a row's type names its columns
     return DeliveryStatus(
-        key=DeliveryKey(ReportMonth.parse(row.month), Kind(row.kind), row.subject),
+        key=DeliveryKey(ReportMonth.parse(row.month), KIND_BY_NAME[row.kind], row.subject),
         state=State(row.state),
         reason=row.detail,
         next_attempt_at=row.next_attempt_at,
@@ -141,7 +141,7 @@ def _undelivered(month: ReportMonth, row: Any) -> Undelivered:  # noqa: ANN401 -
     # What was sent stays what it was; what never left counts only as far as the source still says it.
     usable = row.state == State.UNRESOLVED or row.source_sha256 == row.payload_sha256
     return Undelivered(
-        key=DeliveryKey(month, Kind(row.kind), row.subject),
+        key=DeliveryKey(month, KIND_BY_NAME[row.kind], row.subject),
         state=State(row.state),
         reason=row.detail,
         path=row.path,

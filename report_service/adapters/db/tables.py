@@ -30,10 +30,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from report_service.domain.table_schemas import CONFLICT
+from report_service.domain import parsers
+from report_service.domain.kinds import KINDS
+from report_service.domain.table_schemas import CONFLICT, REPORT_SCHEMAS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy import Connection, Dialect
+    from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -112,57 +117,26 @@ provider_groups = Table(
 
 # --- source: one table a kind of report; `conflict` says why a row of it holds no figures
 
-hotline_ratings = Table(
-    "hotline_ratings",
-    metadata,
-    Column("month", String(7), primary_key=True),
-    Column("hotline_calls", Exact),
-    Column("fcr_rate", Exact),
-    Column("asa_seconds", Exact),
-    Column("rating", Exact),
-    Column(CONFLICT, Text),
-)
-nondiscriminatory_access = Table(
-    "nondiscriminatory_access",
-    metadata,
-    Column("month", String(7), primary_key=True),
-    Column("provider_group", String(5), primary_key=True),
-    Column("cost_ct_per_kwh", Exact),
-    Column("additional_costs", Text),
-    Column("valid_from", UtcDateTime),
-    Column("valid_to", UtcDateTime),
-    Column("contractual_basis", Text),
-    Column("reasoning_different_costs", Text),
-    Column(CONFLICT, Text),
-)
-hub_ratings = Table(
-    "hub_ratings",
-    metadata,
-    Column("month", String(7), primary_key=True),
-    Column("hub_id", String(36), primary_key=True),
-    Column("rating", Exact),
-    Column(CONFLICT, Text),
-)
-ad_hoc_tariffs = Table(
-    "ad_hoc_tariffs",
-    metadata,
-    Column("month", String(7), primary_key=True),
-    Column("hub_id", String(36), primary_key=True),
-    Column("cost_ct_per_kwh", Exact),
-    Column("additional_costs", Text),
-    Column("valid_from", UtcDateTime),
-    Column("valid_to", UtcDateTime),
-    Column(CONFLICT, Text),
-)
-point_ratings = Table(
-    "point_ratings",
-    metadata,
-    Column("month", String(7), primary_key=True),
-    Column("point_id", String(36), primary_key=True),
-    Column("rating", Exact),
-    Column("total_complaints", Exact),
-    Column(CONFLICT, Text),
-)
+_TYPES: Mapping[Callable[[object], object], TypeEngine[Any]] = {
+    parsers.number: Exact(),
+    parsers.plain_number: Exact(),
+    parsers.valid_from: UtcDateTime(),
+    parsers.valid_to: UtcDateTime(),
+    parsers.uuid: String(36),
+    parsers.provider_group: String(5),
+}
+"""By what a column takes, how it is stored; text unless it stands here."""
+
+for _kind in KINDS:
+    _subject = _kind.subject
+    Table(
+        REPORT_SCHEMAS[_kind].table,
+        metadata,
+        Column("month", String(7), primary_key=True),
+        *([Column(_subject.column, _TYPES[_subject.parse], primary_key=True)] if _subject else []),
+        *(Column(column.name, _TYPES.get(column.stored, Text())) for column in _kind.columns),
+        Column(CONFLICT, Text),
+    )
 
 # --- ledger: what became of each report
 

@@ -16,7 +16,7 @@ def announce(events: Events, ended: AttemptResult, delivery: Delivery) -> None:
     """Emit the event for an outcome that the ledger has; `delivery` is the report as it is from now on."""
     common = {
         "key": str(delivery.key),
-        "kind": delivery.key.kind.value,
+        "kind": delivery.key.kind.name,
         "month": str(delivery.key.month),
         "http_status": ended.http_status,
         "attempt": delivery.attempts,

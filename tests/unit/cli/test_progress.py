@@ -10,7 +10,7 @@ import pytest
 
 from report_service.cli.progress import ProgressEvents
 from report_service.domain.delivery import State
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.ports import MonthCounts
 from tests.support.fakes import FakeClock
@@ -45,7 +45,7 @@ class SomeLedger:
 
     def month_counts(self, month: ReportMonth) -> MonthCounts:
         states = {State.PENDING: 6, State.IN_FLIGHT: 3, State.ACCEPTED: 5}
-        return MonthCounts(month=month, by_kind={Kind.HUB_RATING: states}, drifted=0, in_doubt=0)
+        return MonthCounts(month=month, by_kind={HUB_RATING: states}, drifted=0, in_doubt=0)
 
     def waiting(self, _month: ReportMonth) -> tuple[datetime, datetime] | None:
         return (self._waiting, self._waiting) if self._waiting else None

@@ -12,7 +12,8 @@ from rich.console import Console
 from report_service.cli.render import console_on, local, month_view
 from report_service.domain.delivery import State
 from report_service.domain.forecast import Forecast
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.ports import DeliveryStatus, MonthCounts
 from report_service.services.status import MonthStatus
@@ -30,7 +31,7 @@ def standing(
 ) -> DeliveryStatus:
     subject = f"191e7db7-1bea-44db-9e52-2ddab118d{number:03d}"
     return DeliveryStatus(
-        key=DeliveryKey(MONTH, Kind.POINT_RATING, subject),
+        key=DeliveryKey(MONTH, POINT_RATING, subject),
         state=state,
         reason=reason,
         next_attempt_at=next_attempt_at,
@@ -54,7 +55,7 @@ def shown(
         endpoint="https://qa-api.obelis-deutschlandnetz.de",
         window=WINDOW,
         at=at,
-        month_counts=MonthCounts(month=MONTH, by_kind={Kind.POINT_RATING: states}, drifted=drifted, in_doubt=0),
+        month_counts=MonthCounts(month=MONTH, by_kind={POINT_RATING: states}, drifted=drifted, in_doubt=0),
         outstanding=list(outstanding),
         outlook=outlook,
         last_run=None,

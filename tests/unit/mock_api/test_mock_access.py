@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from report_service.domain.kinds import Kind
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis
 from tests.support.fakes import FakeClock
@@ -68,54 +70,52 @@ def test_the_token_path_can_be_another_and_its_query_does_not_matter(clock: Fake
 def test_a_token_expires_on_the_mocks_clock(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock, token_lifetime_s=100))
     clock.sleep(99)
-    assert caller.create(Kind.HUB_RATING).http_status == 200
+    assert caller.create(HUB_RATING).http_status == 200
     clock.sleep(1)
-    answer = caller.create(Kind.AD_HOC_TARIFF)
+    answer = caller.create(AD_HOC_TARIFF)
     assert (answer.http_status, said(answer)["message"]) == (401, "Unauthorized")
     caller.token = said(caller.ask_token())["token"]
-    assert caller.create(Kind.AD_HOC_TARIFF).http_status == 200
+    assert caller.create(AD_HOC_TARIFF).http_status == 200
 
 
 def test_earlier_tokens_stay_good(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock))
     caller.ask_token()
-    assert caller.create(Kind.HUB_RATING).http_status == 200
+    assert caller.create(HUB_RATING).http_status == 200
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer another", "Basic dGVzdA==", "token"])
 def test_without_a_good_token_nothing_is_done(clock: FakeClock, header: str) -> None:
     caller = Caller(MockObelis(clock=clock))
-    answer = caller.send(
-        "POST", PATHS[Kind.HUB_RATING], BODIES[Kind.HUB_RATING], headers={"Authorization": header}
-    )
+    answer = caller.send("POST", PATHS[HUB_RATING], BODIES[HUB_RATING], headers={"Authorization": header})
     assert answer.http_status == 401
     assert caller.mock.reports == {}
 
 
 def test_the_old_dialect_refuses_tokens_with_401_too(clock: FakeClock) -> None:
     mock = MockObelis(clock=clock, dialect=Dialect.V0_9)
-    answer = mock.handle("POST", PATHS[Kind.HOTLINE_RATING], {}, b"{}")
+    answer = mock.handle("POST", PATHS[HOTLINE_RATING], {}, b"{}")
     assert (answer.http_status, said(answer)["status_code"]) == (401, 2000)
 
 
 def test_header_names_may_be_written_in_any_case(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock))
     headers = {"AUTHORIZATION": f"Bearer {caller.token}", "content-TYPE": "application/json; charset=utf-8"}
-    body = json.dumps(BODIES[Kind.HUB_RATING]).encode()
-    assert caller.mock.handle("POST", PATHS[Kind.HUB_RATING], headers, body).http_status == 200
+    body = json.dumps(BODIES[HUB_RATING]).encode()
+    assert caller.mock.handle("POST", PATHS[HUB_RATING], headers, body).http_status == 200
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", PATHS[Kind.HUB_RATING], 405),
-        ("DELETE", PATHS[Kind.HOTLINE_RATING] + "/10-2026", 405),
-        ("PATCH", PATHS[Kind.HUB_RATING] + "/10-2026", 405),
-        ("PUT", PATHS[Kind.HUB_RATING], 405),
-        ("POST", PATHS[Kind.HUB_RATING] + "/10-2026", 405),
+        ("GET", PATHS[HUB_RATING], 405),
+        ("DELETE", PATHS[HOTLINE_RATING] + "/10-2026", 405),
+        ("PATCH", PATHS[HUB_RATING] + "/10-2026", 405),
+        ("PUT", PATHS[HUB_RATING], 405),
+        ("POST", PATHS[HUB_RATING] + "/10-2026", 405),
         ("POST", "/", 404),
         ("POST", PREFIX + "/hotline-rating", 404),
-        ("POST", PATHS[Kind.HUB_RATING] + "/", 404),
+        ("POST", PATHS[HUB_RATING] + "/", 404),
         ("GET", "/anything", 404),
     ],
 )

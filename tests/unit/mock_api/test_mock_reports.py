@@ -10,7 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import KINDS, DeliveryKey, Kind
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.routes import GUIDE_PATHS, GUIDE_PREFIX, Routes
 from report_service.mock_api.answers import Dialect
 from report_service.mock_api.app import MockObelis, routes_of
@@ -18,7 +22,7 @@ from report_service.mock_api.known_hubs import KnownHubs
 from tests.support.fakes import FakeClock
 from tests.support.mock_caller import BODIES, HUB, PATHS, POINT, PREFIX, SUBJECTS, Caller, said
 
-every_kind = pytest.mark.parametrize("kind", list(Kind))
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture
@@ -87,23 +91,23 @@ def test_a_correction_of_what_was_never_created_is_not_found(caller: Caller, kin
 
 
 def test_a_correction_for_another_month_is_not_found(caller: Caller) -> None:
-    caller.create(Kind.HUB_RATING)
-    assert caller.correct(Kind.HUB_RATING, "09-2026").http_status == 404
-    assert caller.correct(Kind.HUB_RATING, "2026-10").http_status == 404
+    caller.create(HUB_RATING)
+    assert caller.correct(HUB_RATING, "09-2026").http_status == 404
+    assert caller.correct(HUB_RATING, "2026-10").http_status == 404
 
 
 def test_a_correction_has_no_window(caller: Caller, clock: FakeClock) -> None:
-    caller.create(Kind.HUB_RATING)
+    caller.create(HUB_RATING)
     clock.sleep(200 * 86400)
     caller.token = said(caller.ask_token())["token"]
-    assert caller.correct(Kind.HUB_RATING, rating=5).http_status == 200
+    assert caller.correct(HUB_RATING, rating=5).http_status == 200
 
 
 def test_a_hotline_correction_may_repeat_the_month_of_its_path_and_no_other(caller: Caller) -> None:
-    caller.create(Kind.HOTLINE_RATING)
-    path = f"{PATHS[Kind.HOTLINE_RATING]}/10-2026"
-    assert caller.send("PUT", path, BODIES[Kind.HOTLINE_RATING]).http_status == 200
-    answer = caller.send("PUT", path, {**BODIES[Kind.HOTLINE_RATING], "month": "09-2026"})
+    caller.create(HOTLINE_RATING)
+    path = f"{PATHS[HOTLINE_RATING]}/10-2026"
+    assert caller.send("PUT", path, BODIES[HOTLINE_RATING]).http_status == 200
+    answer = caller.send("PUT", path, {**BODIES[HOTLINE_RATING], "month": "09-2026"})
     assert answer.http_status == 400
     assert "month must be that of the path, 10-2026" in said(answer)["message"]
 
@@ -111,8 +115,8 @@ def test_a_hotline_correction_may_repeat_the_month_of_its_path_and_no_other(call
 def test_a_correction_can_go_by_the_id_that_the_creation_was_answered_with(clock: FakeClock) -> None:
     routes = Routes.of(prefix=GUIDE_PREFIX, paths=GUIDE_PATHS, correction="/by-id/{obelis_id}")
     caller = Caller(MockObelis(clock=clock, routes=routes))
-    identity = said(caller.create(Kind.HUB_RATING))["data"]["id"]
-    path = f"{PATHS[Kind.HUB_RATING]}/by-id"
+    identity = said(caller.create(HUB_RATING))["data"]["id"]
+    path = f"{PATHS[HUB_RATING]}/by-id"
     assert caller.send("PUT", f"{path}/{identity.upper()}", {"rating": 4}).http_status == 200
     assert caller.send("PUT", f"{path}/{POINT}", {"rating": 4}).http_status == 404
     assert list(caller.mock.reports.values()) == [b'{"rating": 4}']
@@ -133,53 +137,53 @@ def test_a_correction_can_go_by_the_id_that_the_creation_was_answered_with(clock
 )
 def test_only_the_previous_month_in_the_mocks_zone_is_accepted(zone: str, at: datetime, *, accepted: bool) -> None:
     caller = Caller(MockObelis(clock=FakeClock(at), zone=ZoneInfo(zone)))
-    answer = caller.create(Kind.HUB_RATING)
+    answer = caller.create(HUB_RATING)
     assert answer.http_status == (200 if accepted else 400)
     assert ("month must be the previous month" in said(answer)["message"]) is not accepted
 
 
 def test_the_months_rule_goes_by_the_mocks_own_clock(caller: Caller) -> None:
     caller.mock.set_skew(-2 * 86400)
-    answer = caller.create(Kind.HUB_RATING)
+    answer = caller.create(HUB_RATING)
     assert answer.http_status == 400
     assert answer.headers["Date"] == "Sat, 31 Oct 2026 09:00:00 GMT"
 
 
 def test_any_month_is_accepted_when_the_rule_is_off(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock, any_month=True))
-    assert caller.create(Kind.HUB_RATING, month="03-2019").http_status == 200
-    assert caller.create(Kind.HUB_RATING, month="12-2031").http_status == 200
+    assert caller.create(HUB_RATING, month="03-2019").http_status == 200
+    assert caller.create(HUB_RATING, month="12-2031").http_status == 200
 
 
 def test_hubs_and_points_outside_the_inventory_are_not_found(clock: FakeClock) -> None:
     other = "00000000-0000-4000-8000-000000000000"
     inventory = KnownHubs(points={HUB: frozenset({other}), other: frozenset({POINT})})
     caller = Caller(MockObelis(clock=clock, inventory=inventory))
-    assert caller.create(Kind.HUB_RATING).http_status == 200
-    assert caller.create(Kind.POINT_RATING).http_status == 404  # it belongs to the other hub
-    unknown = caller.send("POST", f"{PREFIX}/charginghub/{POINT}/ratings", BODIES[Kind.HUB_RATING])
+    assert caller.create(HUB_RATING).http_status == 200
+    assert caller.create(POINT_RATING).http_status == 404  # it belongs to the other hub
+    unknown = caller.send("POST", f"{PREFIX}/charginghub/{POINT}/ratings", BODIES[HUB_RATING])
     assert unknown.http_status == 404
-    assert caller.create(Kind.HOTLINE_RATING).http_status == 200
+    assert caller.create(HOTLINE_RATING).http_status == 200
 
 
 def test_ids_are_the_same_in_upper_and_lower_case(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock, inventory=KnownHubs(points={HUB: frozenset()})))
-    path = PATHS[Kind.HUB_RATING].replace(HUB, HUB.upper())
-    assert caller.send("POST", path, BODIES[Kind.HUB_RATING]).http_status == 200
-    assert caller.create(Kind.HUB_RATING).http_status == 409
+    path = PATHS[HUB_RATING].replace(HUB, HUB.upper())
+    assert caller.send("POST", path, BODIES[HUB_RATING]).http_status == 200
+    assert caller.create(HUB_RATING).http_status == 409
 
 
 def test_a_new_hub_becomes_visible_after_its_delay(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock, inventory=KnownHubs(visible_after_s={HUB: 900})))
-    assert caller.create(Kind.HUB_RATING).http_status == 404
+    assert caller.create(HUB_RATING).http_status == 404
     clock.sleep(899)
-    assert caller.create(Kind.POINT_RATING).http_status == 404
+    assert caller.create(POINT_RATING).http_status == 404
     clock.sleep(1)
-    assert caller.create(Kind.HUB_RATING).http_status == 200
+    assert caller.create(HUB_RATING).http_status == 200
 
 
 def test_the_old_dialect_says_created_with_201_and_code_1000(old: Caller) -> None:
-    answer = old.create(Kind.HUB_RATING)
+    answer = old.create(HUB_RATING)
     envelope = said(answer)
     assert (answer.http_status, envelope["status_code"]) == (201, 1000)
     assert envelope["data"].keys() == {"id", "month", "rating"}
@@ -187,18 +191,18 @@ def test_the_old_dialect_says_created_with_201_and_code_1000(old: Caller) -> Non
 
 
 def test_the_old_dialect_says_corrected_with_200_and_code_1000(old: Caller) -> None:
-    old.create(Kind.HUB_RATING)
-    answer = old.correct(Kind.HUB_RATING, rating=2)
+    old.create(HUB_RATING)
+    answer = old.correct(HUB_RATING, rating=2)
     assert (answer.http_status, said(answer)["status_code"]) == (200, 1000)
 
 
 def test_the_old_dialect_hides_its_failures_in_a_200(clock: FakeClock, old: Caller) -> None:
-    old.create(Kind.HUB_RATING)
-    invalid = old.create(Kind.HUB_RATING, rating=7)
-    late = old.create(Kind.HUB_RATING, month="09-2026")
-    twice = old.create(Kind.HUB_RATING)
+    old.create(HUB_RATING)
+    invalid = old.create(HUB_RATING, rating=7)
+    late = old.create(HUB_RATING, month="09-2026")
+    twice = old.create(HUB_RATING)
     blind = Caller(MockObelis(clock=clock, dialect=Dialect.V0_9, inventory=KnownHubs(points={})))
-    unknown = blind.send("POST", f"{PREFIX}/locations/{HUB}/ratings", BODIES[Kind.HUB_RATING])
+    unknown = blind.send("POST", f"{PREFIX}/locations/{HUB}/ratings", BODIES[HUB_RATING])
     assert [each.http_status for each in (invalid, late, twice, unknown)] == [200] * 4
     assert [said(each)["status_code"] for each in (invalid, late, twice, unknown)] == [2001, 2001, 2900, 2003]
     assert said(invalid)["data"] == [
@@ -210,21 +214,21 @@ def test_the_old_dialect_hides_its_failures_in_a_200(clock: FakeClock, old: Call
 def test_the_old_dialect_has_its_own_paths(clock: FakeClock) -> None:
     caller = Caller(MockObelis(clock=clock, dialect=Dialect.V0_9))
     path = f"{PREFIX}/locations/{HUB}/evses/{POINT}/ratings"
-    assert caller.send("POST", path, BODIES[Kind.POINT_RATING]).http_status == 201
-    missing = caller.create(Kind.POINT_RATING)
+    assert caller.send("POST", path, BODIES[POINT_RATING]).http_status == 201
+    missing = caller.create(POINT_RATING)
     assert (missing.http_status, said(missing)["status_code"]) == (404, 2000)
 
 
 def test_single_paths_can_be_replaced(clock: FakeClock) -> None:
-    routes = routes_of(Dialect.GUIDE, {Kind.HUB_RATING: "/hubs/{hub_id}"})
+    routes = routes_of(Dialect.GUIDE, {HUB_RATING: "/hubs/{hub_id}"})
     caller = Caller(MockObelis(clock=clock, routes=routes))
-    assert caller.send("POST", f"{PREFIX}/hubs/{HUB}", BODIES[Kind.HUB_RATING]).http_status == 200
-    assert caller.create(Kind.AD_HOC_TARIFF).http_status == 200
+    assert caller.send("POST", f"{PREFIX}/hubs/{HUB}", BODIES[HUB_RATING]).http_status == 200
+    assert caller.create(AD_HOC_TARIFF).http_status == 200
 
 
 def test_the_same_seed_gives_the_same_ids(clock: FakeClock) -> None:
     def identity(seed: int) -> str:
-        return str(said(Caller(MockObelis(clock=clock, seed=seed)).create(Kind.HUB_RATING))["data"]["id"])
+        return str(said(Caller(MockObelis(clock=clock, seed=seed)).create(HUB_RATING))["data"]["id"])
 
     assert identity(1) == identity(1) != identity(2)
 
@@ -232,8 +236,7 @@ def test_the_same_seed_gives_the_same_ids(clock: FakeClock) -> None:
 def test_of_many_threads_that_create_one_report_one_succeeds(caller: Caller) -> None:
     statuses: list[int] = []
     threads = [
-        threading.Thread(target=lambda: statuses.append(caller.create(Kind.HUB_RATING).http_status))
-        for _ in range(16)
+        threading.Thread(target=lambda: statuses.append(caller.create(HUB_RATING).http_status)) for _ in range(16)
     ]
     for thread in threads:
         thread.start()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.errors import ApiUnavailable, BadInput
 from report_service.ports import Undelivered
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 AUGUST, SEPTEMBER, OCTOBER, NOVEMBER = (ReportMonth(2026, number) for number in (8, 9, 10, 11))
 CLOSES = SubmissionWindow.of(OCTOBER).closes
 LOST = Undelivered(
-    key=DeliveryKey(SEPTEMBER, Kind.HOTLINE_RATING),
+    key=DeliveryKey(SEPTEMBER, HOTLINE_RATING),
     state=State.MISSED,
     reason="",
     path="/hotline-ratings",

@@ -6,7 +6,12 @@ import json
 from dataclasses import replace
 
 from report_service.domain.delivery import State
-from report_service.domain.kinds import DeliveryKey, Kind
+from report_service.domain.kinds import DeliveryKey
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.nondiscriminatory_access import NONDISCRIMINATORY_ACCESS
+from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.months import ReportMonth
 from report_service.ports import MonthCounts, Undelivered
 from report_service.services.handover import bodies_file, summary
@@ -14,17 +19,17 @@ from report_service.services.handover import bodies_file, summary
 MONTH = ReportMonth(2026, 9)
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
 RATING = Undelivered(
-    key=DeliveryKey(MONTH, Kind.HUB_RATING, HUB),
+    key=DeliveryKey(MONTH, HUB_RATING, HUB),
     state=State.MISSED,
     reason="",
     path=f"/ocpi/charginghub/{HUB}/ratings",
     payload_sha256="ab" * 32,
     body=b'{"rating":2,  "month":"09-2026","note":"gr\xc3\xbcn \\u00fc"}',
 )
-UNSURE = replace(RATING, key=DeliveryKey(MONTH, Kind.AD_HOC_TARIFF, HUB), state=State.UNRESOLVED)
+UNSURE = replace(RATING, key=DeliveryKey(MONTH, AD_HOC_TARIFF, HUB), state=State.UNRESOLVED)
 NOTHING = replace(
     RATING,
-    key=DeliveryKey(MONTH, Kind.HOTLINE_RATING),
+    key=DeliveryKey(MONTH, HOTLINE_RATING),
     reason="the source has no row for it",
     payload_sha256=None,
     body=None,
@@ -33,11 +38,11 @@ COLUMNS = ("fällig", "übermittelt", "entfallen", "offen")
 TALLY = MonthCounts(
     month=MONTH,
     by_kind={
-        Kind.HOTLINE_RATING: {State.MISSED: 1},
-        Kind.NONDISCRIMINATORY_ACCESS: {State.ACCEPTED: 3, State.WAIVED: 1},
-        Kind.HUB_RATING: {State.MISSED: 1, State.ACCEPTED: 1},
-        Kind.AD_HOC_TARIFF: {State.UNRESOLVED: 1, State.ALREADY_REPORTED: 1},
-        Kind.POINT_RATING: {},
+        HOTLINE_RATING: {State.MISSED: 1},
+        NONDISCRIMINATORY_ACCESS: {State.ACCEPTED: 3, State.WAIVED: 1},
+        HUB_RATING: {State.MISSED: 1, State.ACCEPTED: 1},
+        AD_HOC_TARIFF: {State.UNRESOLVED: 1, State.ALREADY_REPORTED: 1},
+        POINT_RATING: {},
     },
     drifted=0,
     in_doubt=1,

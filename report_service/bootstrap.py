@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import socket
@@ -69,6 +70,9 @@ if TYPE_CHECKING:
     from report_service.settings import Settings
 
 
+_log = logging.getLogger(__name__)
+
+
 def never_stop() -> str | None:
     """Return None: nobody asks this process to end."""
     return None
@@ -106,8 +110,20 @@ def open_store(settings: Settings, events: Events | None = None) -> Store:
 
 def _require_tables(settings: Settings, store: Store, events: Events | None) -> None:
     revision = schema.require_current(store, auto_upgrade=settings.store.auto_upgrade)
+    obelis = settings.obelis
+    Scope(obelis.endpoint, obelis.cpo_id).require_alone(store)
     if revision is not None and events is not None:
         events.emit("store.upgraded", revision=revision)
+
+
+def _prepare_daemon(settings: Settings, store: Store, events: Events) -> None:
+    """Make the store usable for a daemon; raise what `open_store` does, and ConfigurationError."""
+    _require_tables(settings, store, events)
+    if store.require_alone():
+        _log.warning(
+            "the store's file system does without write-ahead logging (a network share?): readers and writers "
+            "wait for each other, and a second daemon is refused; put it on a disk of this machine"
+        )
 
 
 def open_ledger(settings: Settings, store: Store, clock: Clock) -> Ledger:
@@ -279,7 +295,7 @@ def build_daemon(
         clock=clock,
         events=events,
         worker_health=worker_health,
-        prepare=partial(_require_tables, settings, store, events),
+        prepare=partial(_prepare_daemon, settings, store, events),
         first_month=service.first_month,
         sweep=sweep,
         patience_s=min(settings.run.patience_s, sweep.total_seconds()),

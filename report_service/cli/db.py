@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from typing import Annotated
 
 import typer
 
@@ -18,7 +19,12 @@ def about() -> None:
 
 
 @db.command()
-def upgrade(ctx: typer.Context) -> int:
+def upgrade(
+    ctx: typer.Context,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Only print the statements, for somebody else to run; PostgreSQL only.")
+    ] = False,
+) -> int:
     """Bring the store's tables to this version. Make a back-up first."""
     from report_service.adapters.db import schema
     from report_service.adapters.db.engine import Store
@@ -26,6 +32,9 @@ def upgrade(ctx: typer.Context) -> int:
     settings = settings_of(ctx)
     store = Store(settings.store.url.get_secret_value())
     with logging_to(sys.stderr, settings, least="warning"), closing(store):
+        if sql:
+            print(schema.upgrade_script(store), end="")
+            return 0
         before = schema.current_revision(store)
         schema.require_current(store, auto_upgrade=True)
         after = schema.current_revision(store)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)"
 _WEB_URL = re.compile(rf"(https?)://({_HOST})(?::(\d+))?(/[^\s\\#]*)?", re.ASCII | re.IGNORECASE)
 _PROXY_URL = re.compile(rf"https?://(?:[^\s\\@/?#]+@)?{_HOST}(?::\d+)?/?", re.ASCII | re.IGNORECASE)
-_STORE_URL = re.compile(r"sqlite:///.*\w.*|postgresql(?:\+psycopg)?://.+")
+_STORE_URL = re.compile(r"sqlite:///.*\w.*|postgres(?:ql)?(?:\+psycopg)?://.+")
 _SOURCE_URL = re.compile(r"[a-z]\w*(?:\+\w+)?://.*", re.ASCII)
 _MASKABLE_URL = re.compile(r"([a-z][a-z0-9+.-]*://)([^?#]*@)?([^@?#]*)([?#][^@]*)?", re.IGNORECASE)
 _DEFAULT_PORTS = {"https": 443, "http": 80}

@@ -16,6 +16,8 @@ import psycopg
 import pytest
 
 from report_service.mock_api.operator import made_up_operator
+from tests.conftest import database
+from tests.support.pgbouncer import pooled
 from tests.support.processes import DUE, MONTH, wait_until
 
 if TYPE_CHECKING:
@@ -255,11 +257,11 @@ def test_a_source_that_hangs_does_not_keep_it_from_ending(
 
 
 def test_of_two_daemons_one_delivers_and_the_other_finishes_when_that_one_is_killed(
-    sqlite_cli: Cli, postgres_url: str, tmp_path: Path, start: Start, start_mock: StartMock
+    sqlite_cli: Cli, postgres_url: str, pooled_url: str, start: Start, start_mock: StartMock
 ) -> None:
-    """Here the lease of the dead one runs out for real, on both databases at the same time."""
-    mocks = [start_mock("--latency", "300ms") for _ in range(2)]
-    stores = [sqlite_cli, sqlite_cli.using(STORE__URL=postgres_url)]
+    """Here the lease of the dead one runs out for real, on both databases and behind a pooler at the same time."""
+    mocks = [start_mock("--latency", "300ms") for _ in range(3)]
+    stores = [sqlite_cli, *(sqlite_cli.using(STORE__URL=url) for url in (postgres_url, pooled_url))]
     slow = {"OBELIS__TIMEOUT_S": 5, "OBELIS__MAX_IN_FLIGHT": 2}  # a month takes half a minute
     clis = [cli.using(**mock.settings, **slow) for cli, mock in zip(stores, mocks, strict=True)]
     standing_by, killed = [], []
@@ -281,6 +283,14 @@ def test_of_two_daemons_one_delivers_and_the_other_finishes_when_that_one_is_kil
         assert len(daemon.of("lease.waiting")) == 1
         assert daemon.of("run.heartbeat")[-1]["lease_holder"] is True
         all_is_delivered_once(cli, mock)
+
+
+@pytest.fixture
+def pooled_url(postgres_server: str, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of an empty database behind PgBouncer."""
+    (tmp_path / "pooler").mkdir()
+    with database(postgres_server) as url, pooled(url, tmp_path / "pooler") as through:
+        yield through
 
 
 def has_taken(mock: Mock, reports: int) -> bool:

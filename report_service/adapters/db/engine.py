@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from report_service.adapters.db import triage
+from report_service.adapters.db.postgres import postgres_engine
+from report_service.adapters.db.sqlite import hold_alone, shared_safely, sqlite_engine
 from report_service.domain.secrecy import forms_of, secrets_in_url
 from report_service.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-BUSY_TIMEOUT_S = 10
-"""How long a writer waits for another: well below the lease's 60 s."""
-
-_POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=20000 -c lock_timeout=10000 -c timezone=UTC"
-"""The ledger's statements are short: one that takes 20 s hangs. A migration is not bound by that, see `schema`."""
+    from collections.abc import Callable, Iterator
 
 
 class Store:
@@ -31,6 +26,7 @@ class Store:
         """Take a SQLAlchemy URL, `sqlite:///...` or `postgresql+psycopg://...`; connect only when asked to."""
         self.engine = _engine(url)
         self._writing = self.engine.execution_options(writes=True)
+        self._let_go: Callable[[], None] = lambda: None
 
     @property
     def is_sqlite(self) -> bool:
@@ -49,9 +45,21 @@ class Store:
         with translated(self.engine), self._writing.begin() as connection:
             yield connection
 
+    def require_alone(self) -> bool:
+        """Keep other daemons from a file that several must not share; return True if it is such a one.
+
+        Raise ConfigurationError if another has it, StoreUnavailable.
+        """
+        with self.read() as connection:
+            if not self.is_sqlite or shared_safely(connection):
+                return False
+            self._let_go = hold_alone(connection)
+        return True
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        self._let_go()
 
 
 @contextmanager
@@ -101,7 +109,7 @@ def _shown(url: URL) -> str:
 def _engine(text: str) -> Engine:
     try:
         url = parsed(text)
-        if url.drivername == "postgresql":
+        if url.drivername in {"postgresql", "postgres"}:
             url = url.set(drivername="postgresql+psycopg")
         if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
             raise ConfigurationError(
@@ -109,37 +117,10 @@ def _engine(text: str) -> Engine:
                 hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
             )
         if url.get_backend_name() == "sqlite":
-            return _sqlite(url.render_as_string(hide_password=False), url.database)
-        arguments: dict[str, Any] = {
-            "connect_timeout": 5,
-            "tcp_user_timeout": 15000,
-            "application_name": "report-service",
-            "options": _POSTGRES_OPTIONS,
-        }
-        return create_engine(url, pool_pre_ping=True, pool_size=2, hide_parameters=True, connect_args=arguments)
+            return sqlite_engine(url)
+        return postgres_engine(url)
     except (ArgumentError, NoSuchModuleError) as exc:
         raise ConfigurationError(
             "store.url is not the URL of a database",
             hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
         ) from exc
-
-
-def _sqlite(url: str, database: str | None) -> Engine:
-    if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
-        raise ConfigurationError(
-            f"store.url: the folder of {database!r} does not exist", hint="Make it, or name another file."
-        )
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
-        connection.isolation_level = None  # transactions are begun below, not by the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine

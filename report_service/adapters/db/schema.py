@@ -7,16 +7,18 @@ process asks for the revision when it starts.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
 import report_service
-from report_service.errors import SchemaOutdated
+from report_service.adapters.db import grants
+from report_service.errors import ConfigurationError, SchemaOutdated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from alembic.config import Config
     from sqlalchemy import Connection
@@ -54,6 +56,26 @@ def upgrade(store: Store, *, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
+def upgrade_script(store: Store) -> str:
+    """Return the SQL that brings the tables to this version, for somebody who may run it; PostgreSQL only.
+
+    It ends with what lets this store's role use them. Raise ConfigurationError for SQLite, where nobody else may.
+    """
+    from alembic import command  # noqa: PLC0415 - see above
+
+    if store.is_sqlite:
+        raise ConfigurationError(
+            "the store is a file: there are no statements for somebody else to run",
+            hint="Run `report-service db upgrade` without --sql.",
+        )
+    current, script = current_revision(store), StringIO()
+    with store.read() as connection:
+        config = _config(connection)
+        config.output_buffer = script
+        command.upgrade(config, f"{current or 'base'}:head", sql=True)
+        return f"{script.getvalue()}{grants.grants_to(connection)}\n"
+
+
 def downgrade(store: Store, *, revision: str) -> None:
     """Take the tables down to a revision (`base`: remove them all, with what they hold)."""
     from alembic import command  # noqa: PLC0415 - see above
@@ -69,6 +91,7 @@ def require_current(store: Store, *, auto_upgrade: bool) -> str | None:
     """
     current, head = current_revision(store), head_revision()
     if current == head:
+        _require(grants.require_use, store)
         return None
     if current is not None and current not in _REVISIONS:
         raise SchemaOutdated(
@@ -82,8 +105,16 @@ def require_current(store: Store, *, auto_upgrade: bool) -> str | None:
             hint="Make a back-up, then run `report-service db upgrade`; "
             "or set store.auto_upgrade = true to have it done at start.",
         )
+    _require(grants.require_change, store)
     upgrade(store)
     return head
+
+
+def _require(rights: Callable[[Connection], None], store: Store) -> None:
+    """Raise what `rights` raises when the store's role has not got them; whoever has a file has them all."""
+    if not store.is_sqlite:
+        with store.read() as connection:
+            rights(connection)
 
 
 @contextmanager

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_
+from sqlalchemy import and_, select
 
 from report_service.adapters.db.tables import deliveries
+from report_service.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
+    from report_service.adapters.db.engine import Store
     from report_service.domain.months import ReportMonth
 
 
@@ -30,3 +32,20 @@ class Scope:
     def due(self, month: ReportMonth) -> ColumnElement[bool]:
         """Return what the row of a due report of a month fulfils."""
         return and_(self.reports, deliveries.c.month == str(month), deliveries.c.due)
+
+    def require_alone(self, store: Store) -> None:
+        """Raise ConfigurationError if another CPO's reports were sent from this store to this endpoint.
+
+        The source tables do not say whose a hub is: each of the two would report the other's.
+        """
+        with store.read() as connection:
+            for others in (deliveries.c.cpo_id < self.cpo_id, deliveries.c.cpo_id > self.cpo_id):
+                sent = select(deliveries.c.cpo_id).where(
+                    deliveries.c.endpoint == self.endpoint, others, deliveries.c.attempts > 0
+                )
+                if (other := connection.execute(sent.limit(1)).scalar()) is not None:
+                    raise ConfigurationError(
+                        f"this store has reported to {self.endpoint} for the CPO {other}, and obelis.cpo_id is "
+                        f"{self.cpo_id}: each would report the other's hubs",
+                        hint="Give each CPO a store, or a schema, of its own; see README.md, Several operators.",
+                    )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from report_service.mock_api.rules import Violation
+    from report_service.mock_api.rules import BrokenRule
 
 
 class Dialect(StrEnum):
@@ -72,7 +72,7 @@ class Reply:
     ruling: Decision
     text: str = "Request was processed successfully"
     data: Mapping[str, object] | None = None
-    violations: Sequence[Violation] = ()
+    violations: Sequence[BrokenRule] = ()
 
 
 _GUIDE: dict[Decision, int] = {

@@ -9,7 +9,7 @@ from uuid import UUID
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
 from report_service.mock_api.answers import Decision, Reply
-from report_service.mock_api.rules import Violation, parse_month, parse_object, shape_of
+from report_service.mock_api.rules import BrokenRule, parse_month, parse_object, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class ReportStore:
     def _create(self, key: DeliveryKey, payload: Mapping[str, object], body: bytes, now: datetime) -> Reply:
         due = ReportMonth.of(now.astimezone(self._zone)).shift(-1)
         if key.month != due and not self._any_month:
-            return _invalid(Violation("month", key.month.wire(), f"must be the previous month, {due.wire()}"))
+            return _invalid(BrokenRule("month", key.month.wire(), f"must be the previous month, {due.wire()}"))
         if key in self._stored:
             return Reply(ruling=Decision.DUPLICATE, text=f"A report for {key.month.wire()} already exists")
         identity = str(UUID(int=self._random.getrandbits(128), version=4))
@@ -96,7 +96,7 @@ class ReportStore:
         if key not in self._stored:
             return Reply(ruling=Decision.UNKNOWN, text="Nothing to correct")
         if "month" in payload and parse_month(payload["month"]) != key.month:
-            return _invalid(Violation("month", payload["month"], f"must be that of the path, {key.month.wire()}"))
+            return _invalid(BrokenRule("month", payload["month"], f"must be that of the path, {key.month.wire()}"))
         identity, _ = self._stored[key]
         self._stored[key] = (identity, body)
         return Reply(ruling=Decision.CORRECTED, data={"id": identity, **payload})
@@ -109,5 +109,5 @@ def _key(kind: Kind, values: Mapping[str, str], payload: Mapping[str, object]) -
     return DeliveryKey(month, kind, subject) if month and isinstance(subject, str) else None
 
 
-def _invalid(*violations: Violation) -> Reply:
+def _invalid(*violations: BrokenRule) -> Reply:
     return Reply(ruling=Decision.INVALID, text="Invalid request", violations=violations)

@@ -23,7 +23,7 @@ Rule = Callable[[object], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class BrokenRule:
     """One field that breaks a rule; `message` reads on after the field's name."""
 
     field: str
@@ -43,15 +43,15 @@ class Shape:
     optional: Mapping[str, Rule]
     others: Rule = _unknown
 
-    def violations(self, body: Mapping[str, object]) -> list[Violation]:
+    def violations(self, body: Mapping[str, object]) -> list[BrokenRule]:
         """Name everything in the body that breaks a rule."""
-        found = [Violation(name, None, "is missing") for name in self.required if name not in body]
+        found = [BrokenRule(name, None, "is missing") for name in self.required if name not in body]
         for name, value in body.items():
             rule = self.required.get(name) or self.optional.get(name) or self.others
             if wrong := rule(value):
-                found.append(Violation(name, value, wrong))
+                found.append(BrokenRule(name, value, wrong))
         if not found and {"validFrom", "validTo"} <= body.keys() and _validity(body) < 0:
-            found.append(Violation("validTo", body["validTo"], "must not be before validFrom"))
+            found.append(BrokenRule("validTo", body["validTo"], "must not be before validFrom"))
         return found
 
 

@@ -56,6 +56,7 @@ from report_service.services.planner import Planner
 from report_service.services.reconcile import Reconciler
 from report_service.services.reconcile_loop import ReconcileLoop
 from report_service.services.transitions import TransitionsOnly
+from report_service.settings.elsewhere import unread_variables
 from report_service.settings.rotation import CurrentSecrets
 from report_service.settings.rules import OWN_HEADERS
 
@@ -417,7 +418,7 @@ def _api(
         transports = partial(InProcessTransport, handler.handle, sleep=clock.sleep)
     else:
         proxy = obelis.proxy.get_secret_value() if obelis.proxy else None
-        transports = http_transports(ca_file=obelis.ca_file, proxy=proxy)
+        transports = http_transports(ca_file=obelis.ca_file, ca_only=obelis.ca_only, proxy=proxy)
     return HttpReportApi(
         base_url=obelis.base_url,
         credentials=ClientCredentials(
@@ -431,4 +432,5 @@ def _api(
         timeout_s=obelis.timeout_s,
         correlation_id=str(uuid.UUID(int=random_.getrandbits(128), version=4)),
         headers={name: value.get_secret_value() for name, value in obelis.headers.items()},
+        unread=unread_variables(obelis) if obelis.mode == "http" else "",
     )

@@ -160,8 +160,9 @@ class ObelisSettings(Section):
         description="Seconds kept free of sending at either end of a month's window: timeout_s + 5 to 3600",
     )
     ca_file: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
-        default=None, description="PEM file of authorities to trust instead of the usual ones"
+        default=None, description="PEM file of authorities to trust beside the usual ones"
     )
+    ca_only: bool = Field(default=False, description="Trust the authorities in ca_file alone, not the usual ones")
     proxy: Annotated[PasswordUrl, AfterValidator(rules.proxy_url)] | None = Field(
         default=None, description="Proxy for all requests: http[s]://[USER:PASSWORD@]HOST[:PORT]"
     )

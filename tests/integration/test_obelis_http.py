@@ -148,6 +148,7 @@ class Bench:
         *,
         timeout_s: float = 10.0,
         ca_file: Path | None = None,
+        ca_only: bool = False,
         proxy: str | None = None,
         token_url: str = "https://auth.invalid/token",
     ) -> HttpReportApi:
@@ -156,7 +157,7 @@ class Bench:
             credentials=ClientCredentials(
                 token_url=token_url, client_id="client-1", client_secret=lambda: "test-secret", cpo_id="DEABC"
             ),
-            transports=http_transports(ca_file=ca_file, proxy=proxy),
+            transports=http_transports(ca_file=ca_file, ca_only=ca_only, proxy=proxy),
             clock=SystemClock(),
             timeout_s=timeout_s,
             correlation_id="c0ffee00-0000-4000-8000-000000000000",
@@ -458,6 +459,19 @@ def test_a_certificate_of_the_named_authorities_is_trusted(bench: Bench, ca_file
     api = bench.api(server.url, ca_file=ca_file)
     assert [post(api).http_status for _ in range(2)] == [200, 200]
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(("ca_only", "status"), [(False, 200), (True, None)])
+def test_the_named_authorities_add_to_the_usual_ones_unless_they_are_to_replace_them(
+    bench: Bench, ca_file: Path, monkeypatch: pytest.MonkeyPatch, ca_only: bool, status: int | None
+) -> None:
+    company = ca_file.with_name("company.pem")
+    trustme.CA().cert_pem.write_to_path(str(company))
+    monkeypatch.setattr("certifi.where", lambda: str(ca_file))  # the usual ones
+    server = bench.server(answer_all, tls=True)
+
+    assert post(bench.api(server.url, ca_file=company, ca_only=ca_only)).http_status == status
+    assert post(bench.api(server.url, ca_file=ca_file, ca_only=ca_only)).http_status == 200
 
 
 def test_an_unknown_certificate_ends_before_anything_is_sent(bench: Bench) -> None:

@@ -64,7 +64,10 @@ class Api:
         self.made: list[HttpReportApi] = []
 
     def over(
-        self, handler: Handler | httpx.BaseTransport, headers: Mapping[str, str] | None = None
+        self,
+        handler: Handler | httpx.BaseTransport,
+        headers: Mapping[str, str] | None = None,
+        unread: str = "",
     ) -> HttpReportApi:
         transport = handler if isinstance(handler, httpx.BaseTransport) else httpx.MockTransport(handler)
         api = HttpReportApi(
@@ -75,6 +78,7 @@ class Api:
             timeout_s=25,
             correlation_id="c0ffee00-0000-4000-8000-000000000000",
             headers=headers,
+            unread=unread,
         )
         self.made.append(api)
         return api
@@ -93,6 +97,25 @@ def raising(failure: Exception) -> Handler:
         raise failure
 
     return handler
+
+
+# --- what the environment says in vain
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (httpx.ConnectError("refused"), "ConnectError: refused (HTTPS_PROXY not read: obelis.proxy is)"),
+        (httpx.ConnectTimeout("slow"), "ConnectTimeout: slow (HTTPS_PROXY not read: obelis.proxy is)"),
+        (httpx.ReadError("reset"), "ReadError: reset"),
+    ],
+)
+def test_what_kept_a_request_from_leaving_may_be_a_variable_that_is_not_read(
+    an_api: Api, failure: Exception, said: str
+) -> None:
+    api = an_api.over(raising(failure), unread="HTTPS_PROXY not read: obelis.proxy is")
+
+    assert api.exchange(a_request(), allowed).detail == said
 
 
 # --- what goes out

@@ -15,6 +15,7 @@ from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.errors import ConfigurationError
 from report_service.settings import Settings, all_settings, load_settings
+from report_service.settings.elsewhere import unread_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,6 +56,33 @@ def from_environment(**values: str) -> Settings:
         secrets_dir=Path("/nonexistent"),
         default_files=(),
     )
+
+
+# What others read from the environment
+
+
+@pytest.mark.parametrize(
+    ("environ", "setting", "said"),
+    [
+        ({}, "", ""),
+        ({"HTTPS_PROXY": ""}, "", ""),
+        ({"https_proxy": f"http://u:{CANARY}@proxy"}, "", "HTTPS_PROXY not read: obelis.proxy is"),
+        ({"HTTPS_PROXY": "http://proxy"}, 'proxy = "http://proxy:3128"', ""),
+        (
+            {"SSL_CERT_FILE": "/ca.pem", "ALL_PROXY": "socks5://proxy"},
+            "",
+            "ALL_PROXY not read: obelis.proxy is; SSL_CERT_FILE not read: obelis.ca_file is",
+        ),
+        ({"SSL_CERT_DIR": "/certs"}, "ca_file = '{file}'", ""),
+    ],
+)
+def test_variables_that_are_read_elsewhere_are_named_by_name_alone(
+    environ: Mapping[str, str], setting: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    settings = load(HTTP + setting.format(file=tmp_path / "ca.pem"), tmp_path)
+
+    assert unread_variables(settings.obelis, environ) == said
 
 
 # Modes and the ledger's endpoint

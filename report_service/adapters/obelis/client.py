@@ -30,6 +30,9 @@ BODY_LIMIT = 64 * 1024
 TELLING = 8
 """What is sent and shorter than this is looked for in no answer: it could be a part of an id."""
 
+UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+"""The failures of a request that found no way to the API."""
+
 SPEAKING = (httpx.TimeoutException, httpx.NetworkError, OSError)
 """The failures whose words are the machine's own; others may quote what was sent, the token for one."""
 
@@ -52,11 +55,13 @@ class HttpReportApi:
         timeout_s: float,
         correlation_id: str,
         headers: Mapping[str, str] | None = None,
+        unread: str = "",
     ) -> None:
         """Take where the API is (scheme and host), and what makes a transport for each thread.
 
         `timeout_s` is for a whole request, from connecting to the answer's last byte. `correlation_id` and
-        `headers` go with every request.
+        `headers` go with every request. `unread` is added to why a connection failed: what the environment says
+        of proxies and authorities, in vain.
         """
         self._base_url = base_url
         self._credentials = credentials
@@ -72,6 +77,7 @@ class HttpReportApi:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self._secrets = (*secrets_in_url(credentials.token_url), *(headers or {}).values())
+        self._unread = unread
         self._mine = threading.local()
         self._connections: set[WorkerConnection] = set()
         self._watchdog = Watchdog(clock)
@@ -169,7 +175,8 @@ class HttpReportApi:
         words = str(failure) if isinstance(failure, SPEAKING) else ""
         if isinstance(failure, httpx.ProxyError):
             words = str(failure)[:3]  # its status; the words after it are the proxy's
-        return ": ".join(part for part in (type(failure).__name__, words) if part)
+        said = ": ".join(part for part in (type(failure).__name__, words) if part)
+        return f"{said} ({self._unread})" if self._unread and isinstance(failure, UNREACHED) else said
 
     def _without_secrets(self, answer: ApiResponse, request: Request) -> ApiResponse:
         """Return the answer without the secrets that were sent, however it writes them (law 6).

@@ -26,14 +26,14 @@ Transports = Callable[[], httpx.BaseTransport]
 """What makes a transport for each worker."""
 
 
-def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) -> Transports:
+def http_transports(*, ca_file: Path | None = None, ca_only: bool = False, proxy: str | None = None) -> Transports:
     """Return what makes a transport of one connection; all of them share one TLS context.
 
-    `ca_file` replaces the usual authorities (certifi's); `proxy` may hold a password. The environment is not
-    asked for proxies or certificates, redirects are not followed, HTTP/2 is off. Raise ConfigurationError for
-    a file without certificates.
+    `ca_file` adds to the usual authorities (certifi's), or replaces them (`ca_only`); `proxy` may hold a password.
+    The environment is not asked for proxies or certificates, redirects are not followed, HTTP/2 is off. Raise
+    ConfigurationError for a file without certificates.
     """
-    trusted = _trust(ca_file) if ca_file else httpx.create_ssl_context(trust_env=False)
+    trusted = _trust(ca_file, alone=ca_only) if ca_file else httpx.create_ssl_context(trust_env=False)
     # one: a token request to another host closes it, but what the watchdog cuts is sure to be what is in use
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
     to_proxy = trusted if proxy and proxy.lower().startswith("https:") else None  # httpx takes none for http
@@ -45,14 +45,18 @@ def http_transports(*, ca_file: Path | None = None, proxy: str | None = None) ->
     return make
 
 
-def _trust(ca_file: Path) -> ssl.SSLContext:
+def _trust(ca_file: Path, *, alone: bool) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(ca_file))
+        if alone:
+            return ssl.create_default_context(cafile=str(ca_file))
+        context = httpx.create_ssl_context(trust_env=False)
+        context.load_verify_locations(cafile=str(ca_file))
     except OSError as exc:  # ssl.SSLError is one
         raise ConfigurationError(
             f"obelis.ca_file = {str(ca_file)!r} holds no certificates: {exc.strerror or exc}",
             hint="Name a PEM file with the authorities' certificates, or leave obelis.ca_file out.",
         ) from exc
+    return context
 
 
 @dataclass(slots=True, eq=False)

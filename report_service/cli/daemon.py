@@ -119,9 +119,9 @@ def _run(made: Daemon, events: Events, turn: Callable[[], str | None]) -> bool:
     made.watch.ready()
     alarms = Alarms(
         look=made.watch.tick,
-        beat=made.heartbeat.beat,
+        beat=made.heartbeat.pulse,
         next_instant=made.timetable.next_instant,
-        beat_s=settings.schedule.heartbeat_seconds,
+        beat_s=made.heartbeat.pulse_s,
         clock=service.clock,
         events=service.events,
         worker_health=made.worker_health,

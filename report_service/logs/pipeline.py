@@ -29,6 +29,8 @@ TableSchema: TypeAlias = Literal["json", "text"]
 
 LEVELS = MappingProxyType({level: logging.getLevelNamesMapping()[level.upper()] for level in Level})
 CUT = "[...]"
+LINE_CAP = 16_000
+"""No JSON line has more bytes: container runtimes break one in two at 16 KB, and half a line is no JSON."""
 _CAPS = {field.name: field.cap for field in FIELDS.values()}
 # ASCII only: no reader's encoding, and no exotic line separator, can break a line.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -88,17 +90,32 @@ class _Clean:
             clean = self._redactor(text) if suspect else text
             if not clean.isascii():  # a lone surrogate is no character to other readers
                 clean = clean.encode("utf-8", "backslashreplace").decode()
-            cap = _CAPS.get(name, TEXT_CAP)
-            if len(clean) > cap:
-                keep = cap - len(CUT)
-                clean = CUT + clean[-keep:] if name == "exception" else clean[:keep] + CUT
-            said[name] = clean
+            said[name] = _cut(name, clean, _CAPS.get(name, TEXT_CAP))
         return said
+
+
+def _cut(name: str, text: str, cap: int) -> str:
+    """Return a text with at most `cap` characters; of an exception the end is kept."""
+    if len(text) <= cap:
+        return text
+    keep = cap - len(CUT)
+    return CUT + text[-keep:] if name == "exception" else text[:keep] + CUT
+
+
+def _json_line(_: WrappedLogger, __: str, said: EventDict) -> str:
+    """Return the line; where escapes make it too long (a letter can take 12 bytes) its longest text is halved."""
+    line = _encode(said)
+    while len(line) > LINE_CAP:
+        texts = {name: value for name, value in said.items() if isinstance(value, str)}
+        longest = max(texts, key=lambda name: len(_encode(texts[name])))
+        said[longest] = _cut(longest, texts[longest], len(texts[longest]) // 2)
+        line = _encode(said)
+    return line
 
 
 def _renderers(form: TableSchema, stream: TextIO) -> tuple[Processor, ...]:
     if form == "json":
-        return (lambda _, __, said: _encode(said),)
+        return (_json_line,)
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), sort_keys=False, exception_formatter=structlog.dev.plain_traceback
     )

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 CLOSING_DAYS = 5
 """From so many days before its end on, a window that closes with something undelivered is told of each day."""
 _DAY_S = 86_400.0
+PULSE_S = 60.0
+"""At least so often the state is looked at, and told if it is another one: alerts and `health` go by that."""
+_ALWAYS_MOVING = frozenset({"forecast_unix", "skew_s"})
+"""Figures of a heartbeat that are another one each time, and no news by themselves."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,9 +49,24 @@ class Heartbeat:
     _failed: bool = False  # the newest run that ended did not go to its end
     _holder: bool = False
     _told: tuple[ReportMonth, int] | None = None  # of which month's end, and with how many days left
+    _last_beat: tuple[float, dict[str, object]] | None = (
+        None  # when (monotonic), and what it said that may be news
+    )
+
+    @property
+    def pulse_s(self) -> float:
+        """Return how often `pulse` is to be called, in seconds."""
+        return min(self.every_s, PULSE_S)
+
+    def pulse(self) -> None:
+        """Do as `beat`, but emit run.heartbeat only if it is due, or if the state is another one."""
+        self._beat(only_news=True)
 
     def beat(self) -> None:
         """Emit run.heartbeat, and window.closing if it is time; leave a pulse. Never raises StoreUnavailable."""
+        self._beat(only_news=False)
+
+    def _beat(self, *, only_news: bool) -> None:
         at = self.clock.now()
         month = self.timetable.newest(at)
         window = self.timetable.window(month)
@@ -62,20 +81,33 @@ class Heartbeat:
             figures = counts_of(month_counts) | self._outlook(month_counts, window, at) | self._last_completed()
         except StoreUnavailable as lost:
             store = lost.message
-        self.events.emit(
-            "run.heartbeat",
-            month=str(month),
-            month_index=month.index,
-            window_opens_unix=int(window.first_send.timestamp()),
-            window_closes_unix=int(window.last_send.timestamp()),
-            last_run_failed=int(self._has_failed(last_run)),
-            lease_holder=self._holder,
-            skew_s=round(abs(self.watch.reconciler.session.skew_s), 1),
+        state = {
+            "month": str(month),
+            "month_index": month.index,
+            "window_opens_unix": int(window.first_send.timestamp()),
+            "window_closes_unix": int(window.last_send.timestamp()),
+            "last_run_failed": int(self._has_failed(last_run)),
+            "lease_holder": self._holder,
+            "skew_s": round(abs(self.watch.reconciler.session.skew_s), 1),
             **figures,
-        )
+        }
+        if self._is_news(state) or not only_news:
+            self.events.emit("run.heartbeat", **state)
         if month_counts is not None:
             self._warn(window, month_counts.expected - month_counts.count(DONE), at)
         self.write(self._pulse(store))
+
+    def _is_news(self, state: dict[str, object]) -> bool:
+        """Return True if a heartbeat with this state is due, and remember it."""
+        at, said = self.clock.monotonic(), {name: state[name] for name in state.keys() - _ALWAYS_MOVING}
+        news = (
+            self._last_beat is None
+            or said != self._last_beat[1]
+            or at - self._last_beat[0] > self.every_s - self.pulse_s / 2  # the nearest pulse: they are not exact
+        )
+        if news:
+            self._last_beat = (at, said)
+        return news
 
     def _has_failed(self, last_run: LastRun | None) -> bool:
         """Return True if the newest run failed; while one goes on, the one before it counts."""
@@ -127,7 +159,7 @@ class Heartbeat:
         return HealthSnapshot(
             instance=self.ledger.instance,
             beat_at=self.clock.monotonic(),
-            stale_after_s=2 * self.every_s + 30,
+            stale_after_s=2 * self.pulse_s + 30,
             moved_at=worker_health.moved_at,
             store=store and self.redact(store),
             failing=worker_health.failing and self.redact(worker_health.failing),

@@ -270,7 +270,10 @@ class ScheduleSettings(Section):
         default=15, ge=1, le=1440, description="Minutes between looks at what is due again: 1 to 1440"
     )
     heartbeat_seconds: int = Field(
-        default=60, ge=1, le=3600, description="Seconds between heartbeats in the log: 1 to 3600"
+        default=300,
+        ge=1,
+        le=3600,
+        description="Seconds between heartbeats in the log while nothing changes: 1 to 3600",
     )
     first_month: Annotated[str, AfterValidator(rules.year_and_month)] | None = Field(
         default=None,

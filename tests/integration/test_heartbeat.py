@@ -177,3 +177,21 @@ def test_the_tables_are_made_at_the_start_or_when_the_store_is_there(start: Daem
 
     assert daemon.events.names() == ["store.upgraded"]
     assert daemon.beat()["expected"] == 0
+
+
+def test_a_heartbeat_is_told_when_it_is_due_or_when_something_changed(start: Daemons, place: Site) -> None:
+    daemon = start(place)
+    heartbeat = daemon.daemon.heartbeat
+
+    def told_after(seconds: float) -> int:
+        place.world.turn(seconds)
+        heartbeat.pulse()
+        return len(daemon.events.of("run.heartbeat"))
+
+    assert (heartbeat.every_s, heartbeat.pulse_s) == (300, 60)
+    assert [told_after(60) for _ in range(5)] == [1, 1, 1, 1, 1]
+    assert told_after(60) == 2
+    daemon.tick()  # delivers
+    assert told_after(60) == 3
+    assert [told_after(60) for _ in range(5)] == [3, 3, 3, 3, 4]
+    assert len(daemon.pulses) == 12  # `health` sees each

@@ -126,6 +126,17 @@ def test_long_text_is_cut(output: Output, length: int, kept: int) -> None:
     assert output.line()["detail"] == "x" * kept + ("" if kept == length else "[...]")
 
 
+@pytest.mark.parametrize("letter", ["x", "ä", "\U0001f50c", '"', "\x01"])
+def test_no_line_is_longer_than_a_container_runtime_keeps_whole(output: Output, letter: str) -> None:
+    texts = {"detail": letter * 8_000, "exception": f"{letter * 8_000}end"}
+    output.configure().events.emit("service.crashed", **texts)
+
+    (line,) = output.stream.getvalue().splitlines()
+    assert len(line) <= 16_000
+    assert json.loads(line)["exception"].endswith("end")
+    assert len(json.loads(line)["detail"]) > 100
+
+
 def test_a_long_traceback_keeps_its_end(output: Output) -> None:
     text = "start" + "x" * 8_000 + "end"
     output.configure().events.emit("service.crashed", detail="d", exception=text)

@@ -611,7 +611,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert settings.store.url.get_secret_value() == "sqlite:///report-service.sqlite3"
     assert settings.store.auto_upgrade is True
     assert (schedule.timezone, schedule.day, schedule.hour, schedule.jitter_minutes) == ("Europe/Berlin", 1, 6, 30)
-    assert (schedule.sweep_minutes, schedule.heartbeat_seconds, schedule.first_month) == (15, 60, None)
+    assert (schedule.sweep_minutes, schedule.heartbeat_seconds, schedule.first_month) == (15, 300, None)
     assert (settings.retry.base_s, settings.retry.cap_s) == (2, 900)
     assert (settings.run.patience_s, settings.run.grace_s) == (600, 8)
     assert (settings.log.format, settings.log.level) == ("auto", "info")

@@ -8,7 +8,7 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format bench events lock wheels clean
+.PHONY: help demo test simulate check format bench events lock wheels clean
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -19,6 +19,11 @@ test: $(VENV)/.dev ## run every test, with coverage
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report= -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report
+
+MONTHS ?= 1000
+SEED ?=
+simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000 of them, on every core; SEED=4711 shows one again
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--months $(MONTHS))
 
 check: $(VENV)/.dev ## lint, types, import contracts
 	$(BIN)/ruff format --check .

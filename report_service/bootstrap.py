@@ -173,6 +173,7 @@ def build(
     clock: Clock | None = None,
     stop: Callable[[], str | None] = never_stop,
     store: Store | None = None,
+    store_clock: Clock | None = None,
     mock: MockObelis | None = None,
     new_rate_limiter: Callable[[], RateLimiter] | None = None,
     executor: Callable[[ReportApi], RequestExecutor] | None = None,
@@ -182,14 +183,15 @@ def build(
     """Return the service that the settings describe, on the system's clock and network unless given others.
 
     `learn` is told each secret that comes up at run time (tokens), `store` is one whose tables the caller sees
-    to, `mock` stands in for the API in mock mode, `seed` makes all that is random repeat itself. `read_settings`
-    reads the settings anew when a secret was rotated; without it they stay as they are.
+    to, `store_clock` the clock of its machine, `mock` stands in for the API in mock mode, `seed` makes all that
+    is random repeat itself. `read_settings` reads the settings anew when a secret was rotated; without it they
+    stay as they are.
     """
     clock = clock or SystemClock()
     random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
     store = store or open_store(settings, events)
     obelis = settings.obelis
-    ledger = open_ledger(settings, store, clock)
+    ledger = open_ledger(settings, store, store_clock or clock)
     source = SqlSource(store, _queries(settings))
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
@@ -269,6 +271,7 @@ def build_daemon(
     write: Callable[[HealthSnapshot], None],
     clock: Clock | None = None,
     stop: Callable[[], str | None] = never_stop,
+    store: Store | None = None,
     **parts: Any,  # noqa: ANN401 - of `build`
 ) -> Daemon:
     """Return the daemon that the settings describe; a store that is not there yet is waited for by its watch.
@@ -276,7 +279,7 @@ def build_daemon(
     `write` leaves its pulse where `health` finds it.
     """
     clock, events = clock or SystemClock(), TransitionsOnly(events)
-    worker_health, store = WorkerHealth(clock), Store(settings.store.url.get_secret_value())
+    worker_health, store = WorkerHealth(clock), store or Store(settings.store.url.get_secret_value())
     service = build(settings, events=events, clock=clock, stop=worker_health.watching(stop), store=store, **parts)
     schedule = settings.schedule
     timetable = Timetable(

@@ -62,7 +62,7 @@ def test_shrinking_leaves_only_what_it_takes() -> None:
     """Somebody says that the month is complete before anything was sent."""
     scenario = next(each for each in map(draw, range(100)) if len(each.deeds) > 6 and len(each.weather) > 2)
     boast = Deed(at=scenario.deeds[0].at, what="boast")
-    broken = replace(scenario, deeds=(*scenario.deeds, boast), ends=boast.at + 60)
+    broken = replace(scenario, deeds=(*scenario.deeds, boast), ends=boast.at + 60, well_since=None)
     assert [each.law for each in check(simulate(broken))] == ["7"]
     small = shrink(broken, "7")
     assert {deed.what for deed in small.deeds} == {"start", "boast"}

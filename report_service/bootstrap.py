@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -61,7 +62,7 @@ from report_service.settings.rotation import CurrentSecrets
 from report_service.settings.rules import OWN_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -156,6 +157,16 @@ def explaining_of(settings: Settings, ledger: Ledger) -> Explaining:
     routes = routes_of(settings)
     wire = Wire(routes, settings.obelis.datetime_format)
     return Explaining(ledger=ledger, renderer=wire, routes=routes, guard_s=settings.obelis.window_guard_s)
+
+
+@contextmanager
+def ledger_at(settings: Settings, endpoint: str, cpo_id: str) -> Iterator[Ledger]:
+    """Open the store, to look at the ledger of whatever endpoint and CPO."""
+    store = open_store(settings)
+    try:
+        yield ledger_in(store, endpoint=endpoint, cpo_id=cpo_id, instance="", clock=SystemClock())
+    finally:
+        store.close()
 
 
 def intake_of(settings: Settings, store: Store, clock: Clock) -> SqlIntake:

@@ -20,6 +20,7 @@ from report_service.cli.db import db
 from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
 from report_service.cli.explain import explain_report
+from report_service.cli.export import export
 from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
@@ -48,6 +49,7 @@ app.command("explain")(explain_report)
 app.command("retry")(retry)
 app.command("waive")(waive)
 app.command("import")(import_)
+app.command("export")(export)
 app.command("contract")(contract)
 app.command("demo")(demo)
 app.command("mock-api")(mock_api)
@@ -63,6 +65,7 @@ EXAMPLES = {
     "retry": "report-service retry --month 2026-10 --kind hub_rating",
     "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
     "import": "report-service import figures/ hubs.csv",
+    "export": "report-service export --month 2026-10 --format html --out october.html",
     "contract": "report-service contract openapi.yaml",
     "demo": "report-service demo --hubs 5 --folder demo",
     "mock-api": "report-service mock-api --port 8080 --latency lognormal:200ms,800ms --fault 503:0.05",

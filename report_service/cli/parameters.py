@@ -16,18 +16,21 @@ WORDS = {
     "--fault": "FAULT",
     "--folder": "FOLDER",
     "--from": "MONTH",
+    "--head": "HASH",
     "--hidden": "HUB_ID=SECONDS",
     "--inventory": "FOLDER",
     "--kind": "KIND",
     "--log": "FILE",
     "--month": "MONTH",
     "--now": "TIME",
+    "--out": "FILE",
     "--output": "FOLDER",
     "--path": "KIND=TEMPLATE",
     "--patience": "SECONDS",
     "--retry-after": "SECONDS",
     "--to": "MONTH",
     "--token-lifetime": "SECONDS",
+    "--verify": "FILE",
 }
 """What stands for the value of an option that does not say so itself."""
 RECENT = 3

@@ -1,0 +1,152 @@
+"""Hold an exported proof against itself, against a head from the log, and against the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from report_service.domain.evidence import EvidenceEntry, EvidenceLink, first_misfit, genesis
+from report_service.domain.months import ReportMonth
+from report_service.errors import BadInput
+from report_service.services.proof import FORMAT, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from report_service.ports import Ledger
+
+_NO_PROOF = "it is no proof as `report-service export --format json` writes it"
+_NAME_ONE = "Name a file that was exported so, and is whole."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedProof:
+    """A proof as it was read from a file."""
+
+    endpoint: str
+    cpo_id: str
+    month: ReportMonth
+    head: str | None
+    links: list[EvidenceLink]
+    tree: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, text: str) -> ExportedProof:
+        """Read what `export --format json` wrote; raise BadInput for anything else."""
+        tree = _tree(text)
+        try:
+            links = [_link(report["key"], one) for report in tree["reports"] for one in report["attempts"]]
+            return cls(
+                endpoint=str(tree["endpoint"]),
+                cpo_id=str(tree["cpo_id"]),
+                month=ReportMonth.parse(tree["month"]),
+                head=tree["head"],
+                links=sorted((link for link in links if link), key=lambda link: link.entry.position),
+                tree=tree,
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise BadInput(f"{_NO_PROOF}: {exc!r}", hint=_NAME_ONE) from exc
+
+    def misfits(self, *, head: str | None) -> list[str]:
+        """Return what does not fit within the file, the first broken link before all else."""
+        found = [first_misfit(self.links, genesis(self.endpoint, self.cpo_id, str(self.month)))]
+        last = self.links[-1].digest if self.links else None
+        if self.head != last:
+            found.append(f"the head {self.head} is not the hash of the last link, {last}")
+        if head is not None and head not in {link.digest for link in self.links}:
+            found.append(f"no link has the hash {head}: what was written before that head was noted is not this")
+        found += map(_body_misfit, self.tree["reports"])
+        if (
+            not any(found)
+            and digest_of({k: v for k, v in self.tree.items() if k != "digest"}) != self.tree["digest"]
+        ):
+            found.append("something beside the links and the bodies is not what was exported")
+        return [one for one in found if one]
+
+    def misfits_with(self, ledger: Ledger) -> list[str]:
+        """Return what does not fit between the file and the ledger, or within the ledger."""
+        written = ledger.evidence.links(self.month)
+        found = [first_misfit(written, genesis(self.endpoint, self.cpo_id, str(self.month)))]
+        if found[0]:
+            found[0] = f"in the ledger, {found[0]}"
+        for link in self.links:
+            number, entry = link.entry.position, link.entry
+            if number > len(written):
+                found.append(
+                    f"link {number} ({entry.report_key}, request {entry.request_id}) is not in the ledger"
+                )
+                break
+            if written[number - 1] != link:
+                found.append(
+                    f"link {number} ({entry.report_key}, request {entry.request_id}) is otherwise in the ledger"
+                )
+                break
+        if not any(found) and len(written) == len(self.links):
+            found += self._altered(ledger)
+        return [one for one in found if one]
+
+    def _altered(self, ledger: Ledger) -> list[str]:
+        """Return which delivered reports the ledger knows otherwise, though nothing was answered since."""
+        known = {str(report.key): report for report in ledger.history.reports(self.month)}
+        found = []
+        for report in self.tree["reports"]:
+            now = known.get(report["key"])
+            if not report["evidence"]:
+                continue
+            body = now.body.decode() if now and now.body is not None else None
+            told = (report["evidence"], report["obelis_id"], report["sha256"], report["body"])
+            if now is None or told != (now.evidence, now.obelis_id, now.payload_sha256, body):
+                found.append(f"{report['key']} is otherwise in the ledger")
+        return found
+
+
+def _tree(text: str) -> dict[str, Any]:
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise BadInput(f"{_NO_PROOF}: {exc}", hint=_NAME_ONE) from exc
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise BadInput(_NO_PROOF, hint=_NAME_ONE)
+    return tree
+
+
+def knows(ledger: Ledger, proof: ExportedProof) -> bool:
+    """Return True if the ledger can say anything of the proof's month."""
+    counts = ledger.status.month_counts(proof.month)
+    return counts.expected > 0 or ledger.evidence.head(proof.month) is not None
+
+
+def _link(key: str, attempt: Mapping[str, Any]) -> EvidenceLink | None:
+    if attempt["link"] is None:
+        return None
+    try:
+        at = datetime.fromisoformat(attempt["ended_at"])
+    except ValueError as exc:
+        raise BadInput(
+            f"request {attempt['request_id']} of {key} has no time that it ended at", hint=_NAME_ONE
+        ) from exc
+    return EvidenceLink(
+        EvidenceEntry(
+            position=int(attempt["position"]),
+            report_key=key,
+            request_id=attempt["request_id"],
+            verb=attempt["verb"],
+            path=attempt["path"],
+            sha256=attempt["sha256"],
+            at=at,
+            http_status=attempt["http_status"],
+            outcome=attempt["outcome"],
+            answer=attempt["answer"],
+        ),
+        attempt["link"],
+    )
+
+
+def _body_misfit(report: Mapping[str, Any]) -> str | None:
+    body = report["body"]
+    if body is None or hashlib.sha256(str(body).encode()).hexdigest() == report["sha256"]:
+        return None
+    return f"the body of {report['key']} is not the one with the hash {report['sha256']}"

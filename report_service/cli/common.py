@@ -118,7 +118,7 @@ def service_of(
 
 @contextmanager
 def ledger_of(settings: Settings) -> Iterator[tuple[Ledger, Clock]]:
-    """Open only the ledger, to look at it."""
+    """Open only the ledger: nothing that sends is started."""
     from report_service.adapters.clock import SystemClock
     from report_service.bootstrap import open_ledger, open_store
 

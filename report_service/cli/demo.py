@@ -11,6 +11,7 @@ import typer
 
 from report_service.cli.common import ShutdownSignal, logging_to, service_of
 from report_service.cli.run import conclude
+from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from report_service.domain.months import ReportMonth
@@ -43,7 +44,12 @@ def demo(
     month = ReportMonth.previous(clock.now())
     with tempfile.TemporaryDirectory() as scratch:
         place = folder or Path(scratch)
-        place.mkdir(parents=True, exist_ok=True)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise BadInput(
+                f"--folder {place} cannot be made: {exc.strerror}", hint="Name a folder that you may write to."
+            ) from exc
         environ = {
             "REPORT_SERVICE_OBELIS__MODE": "mock",
             "REPORT_SERVICE_STORE__URL": f"sqlite:///{place / 'demo.sqlite3'}",

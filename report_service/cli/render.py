@@ -163,7 +163,9 @@ def verdict(status: MonthStatus) -> Text:
         return Text(f"\nComplete: {are_in} in.", "bold green")
     if not month_counts.expected:
         return Text(
-            "\nNothing is known of this month: no run has planned it yet, or the inventory is empty.", "yellow"
+            "\nNothing is known of this month: no run has planned it yet, or the inventory is empty."
+            f"\n  -> report-service run --month {status.month} --dry-run tells which.",
+            "yellow",
         )
     text = Text(f"\nNot complete: {are_in} in.", "bold red")
     if month_counts.complete:

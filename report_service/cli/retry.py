@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from report_service.cli.common import logging_to, month_of, service_of, settings_of
+from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
 from report_service.cli.parameters import kinds, months, report_keys
 from report_service.domain.wording import counted
 from report_service.errors import BadInput
@@ -55,11 +55,9 @@ def retry(
             "keys and a choice of reports at once", hint="Name keys, or use --month, --kind and --state."
         )
     settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning") as logging, service_of(settings, logging) as service:
-        retrying = Retrying(
-            plans=service.ledger.plans, clock=service.clock, window_guard_s=settings.obelis.window_guard_s
-        )
-        wanted = month_of(month, service.clock)
+    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+        retrying = Retrying(plans=ledger.plans, clock=clock, window_guard_s=settings.obelis.window_guard_s)
+        wanted = month_of(month, clock)
         found = retrying.named(keys) if keys else _chosen(retrying, wanted, kind, state or "rejected")
     print(_as_json(found) if json else _told(found, wanted, state or "rejected", settings.schedule.sweep_minutes))
     return 0

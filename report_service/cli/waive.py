@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from report_service.cli.common import logging_to, service_of, settings_of
+from report_service.cli.common import ledger_of, logging_to, settings_of
 from report_service.cli.parameters import report_keys
 from report_service.errors import BadInput
 
@@ -32,8 +32,8 @@ def waive(
     from report_service.services.waive import Waiving
 
     settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning") as logging, service_of(settings, logging) as service:
-        waiving = Waiving(plans=service.ledger.plans, waivers=service.ledger.waivers, clock=service.clock)
+    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+        waiving = Waiving(plans=ledger.plans, waivers=ledger.waivers, clock=clock)
         if withdraw:
             told = waiving.withdraw(keys)
         else:

@@ -33,12 +33,12 @@ def known_reports(plans: PlanStore, keys: Iterable[DeliveryKey]) -> dict[Deliver
         if key.subject in known[group]:
             found[key] = known[group][key.subject]
         else:
-            unknown.append(_unknown(key, known[group]))
+            unknown.append(key)
     if unknown:
         raise UnknownDelivery(
-            "\n       ".join(unknown),
-            hint="`report-service status --month YYYY-MM --all` lists the keys of what is outstanding. "
-            "A month is planned by its first run.",
+            "\n       ".join(_unknown(key, known[key.month, key.kind]) for key in unknown),
+            hint=f"`report-service status --month {unknown[0].month} --all` lists the keys of what is "
+            "outstanding. A month is planned by its first run.",
         )
     return found
 

@@ -36,3 +36,12 @@ def test_without_a_terminal_it_is_plain_text_ends_with_0_and_needs_no_settings(s
     assert "\x1b" not in done.said
     assert "reports are in." in done.said
     assert sorted(sqlite_cli.folder.iterdir()) == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(sqlite_cli: Cli) -> None:
+    (sqlite_cli.folder / "file").touch()
+
+    done = sqlite_cli("demo", "--folder", "file/demo")
+
+    assert done.code == 2
+    assert done.err.startswith("Error: --folder file/demo cannot be made: Not a directory\n  -> ")

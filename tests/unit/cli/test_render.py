@@ -166,6 +166,7 @@ def test_the_head_says_by_when_what_can_be_sent_is_in(in_time: bool, says: str) 
     ("states", "drifted", "says"),
     [
         ({}, 0, "Nothing is known of this month: no run has planned it yet, or the inventory is empty."),
+        ({}, 0, "-> report-service run --month 2026-10 --dry-run tells which."),
         ({State.WAIVED: 1, State.ACCEPTED: 1}, 0, "Complete: 2 of 2 reports are in."),
         ({State.ACCEPTED: 1, State.INVALID: 1}, 0, "Not complete: 1 of 2 reports are in. 1 needs a person."),
         ({State.PENDING: 1, State.REJECTED: 2}, 0, "0 of 3 reports are in. 2 need a person. 1 is on the way."),

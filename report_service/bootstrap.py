@@ -35,6 +35,7 @@ from report_service.adapters.obelis.executor import ThreadedExecutor
 from report_service.adapters.obelis.in_process import InProcessTransport
 from report_service.adapters.obelis.transport import Transports, http_transports
 from report_service.adapters.obelis.wire import DatetimeFormat, Wire
+from report_service.adapters.ping import HttpSwitch
 from report_service.domain.delivery import RetryPolicy
 from report_service.domain.kinds import KINDS
 from report_service.domain.months import ReportMonth
@@ -53,6 +54,7 @@ from report_service.services.described_bodies import DescribedBodies
 from report_service.services.explain import Explaining
 from report_service.services.health import WorkerHealth
 from report_service.services.heartbeat import Heartbeat
+from report_service.services.pings import Pings
 from report_service.services.planner import Planner
 from report_service.services.reconcile import Reconciler
 from report_service.services.reconcile_loop import ReconcileLoop
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from pydantic import SecretStr
 
     from report_service.domain.contract import Comparison
     from report_service.domain.responses import ApiResponse
@@ -273,6 +277,7 @@ class Daemon:
     timetable: Timetable
     watch: ReconcileLoop
     heartbeat: Heartbeat
+    pings: Pings
 
 
 def build_daemon(
@@ -315,6 +320,12 @@ def build_daemon(
         sweep=sweep,
         patience_s=min(settings.run.patience_s, sweep.total_seconds()),
     )
+    pings = _pings(settings, clock)
+
+    def leave(pulse: HealthSnapshot) -> None:
+        write(pulse)
+        pings.note(pulse)
+
     heartbeat = Heartbeat(
         watch=watch,
         ledger=service.ledger,
@@ -322,13 +333,18 @@ def build_daemon(
         clock=clock,
         events=events,
         worker_health=worker_health,
-        write=write,
+        write=leave,
         redact=service.redact,
         every_s=schedule.heartbeat_seconds,
         requests_per_minute=settings.obelis.requests_per_minute,
     )
     return Daemon(
-        service=service, worker_health=worker_health, timetable=timetable, watch=watch, heartbeat=heartbeat
+        service=service,
+        worker_health=worker_health,
+        timetable=timetable,
+        watch=watch,
+        heartbeat=heartbeat,
+        pings=pings,
     )
 
 
@@ -373,10 +389,27 @@ def compare_contract(settings: Settings, openapi: Path) -> Comparison:
     ).compare()
 
 
+def _pings(settings: Settings, clock: Clock) -> Pings:
+    """Return what pings the configured switches, by the way to the network that the API's requests take."""
+    obelis = settings.obelis
+    proxy = obelis.proxy.get_secret_value() if obelis.proxy else None
+    way = partial(http_transports, ca_file=obelis.ca_file, ca_only=obelis.ca_only, proxy=proxy)
+
+    def switch(setting: str, url: SecretStr | None) -> HttpSwitch | None:
+        return HttpSwitch(setting, url.get_secret_value(), way()) if url else None
+
+    return Pings(
+        clock=clock,
+        alive=switch("ping.url", settings.ping.url),
+        month=switch("ping.month_url", settings.ping.month_url),
+    )
+
+
 def secrets_of(settings: Settings) -> list[str]:
     """Return every secret in the settings, for the redactor."""
     obelis = settings.obelis
     values = [obelis.client_secret, *obelis.headers.values()]
+    values += [url for url in (settings.ping.url, settings.ping.month_url) if url]
     urls = [settings.store.url, *(source.url for source in settings.sources.values())]
     urls += [obelis.proxy] if obelis.proxy else []
     texts = [obelis.token_url, *(url.get_secret_value() for url in urls)]

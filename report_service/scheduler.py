@@ -6,6 +6,7 @@ store is memory, nothing is lost with it, and an alarm that comes late, twice or
     calendar    at each window's opening and closing, and at each release
     look        every 15 s: what is due again, or was left by a process that died
     heartbeat   in a thread of its own, so that it goes on while reports are sent
+    ping        in another, so that a switch elsewhere that hangs holds up nothing
 
 Calendar and look share one worker, so that no run overlaps another. Traps of APScheduler 3.11: a late job is
 dropped unless `misfire_grace_time` is None; IntervalTrigger goes through every time that a clock set forward has
@@ -68,6 +69,7 @@ class Alarms:
         beat: Callable[[], None],
         next_instant: Callable[[datetime], datetime],
         beat_s: float,
+        ping: Callable[[], None] | None = None,
         look_s: float = LOOK_S,
         clock: Clock,
         events: Events,
@@ -77,18 +79,21 @@ class Alarms:
         self._clock = clock
         self._events = events
         self._vitals = worker_health
-        self._at_work = {"worker": threading.Lock(), "heart": threading.Lock()}
+        self._at_work = {"worker": threading.Lock(), "heart": threading.Lock(), "ping": threading.Lock()}
         self._ended = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={name: ThreadPoolExecutor(1) for name in self._at_work},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        for job, call, executor, trigger in (
+        jobs = [
             ("calendar", look, "worker", Next(next_instant)),
             ("look", look, "worker", Next(lambda now: now + timedelta(seconds=look_s))),
             ("heartbeat", beat, "heart", Next(lambda now: now + timedelta(seconds=beat_s))),
-        ):
+        ]
+        if ping is not None:
+            jobs.append(("ping", ping, "ping", Next(lambda now: now + timedelta(seconds=beat_s))))
+        for job, call, executor, trigger in jobs:
             self._scheduler.add_job(self._do, trigger, (call, executor), id=job, executor=executor)
         self._scheduler.add_listener(self._heard, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED)
 
@@ -135,7 +140,7 @@ class Alarms:
 
     def _heard(self, event: JobExecutionEvent) -> None:
         """Pass on what a job raised; it is called again when it is time, and well once it returns."""
-        bug, work = event.exception, "heartbeat" if event.job_id == "heartbeat" else "look"
+        bug, work = event.exception, "look" if event.job_id == "calendar" else event.job_id
         if bug is None:
             self._vitals.crashed.pop(work, None)
             return

@@ -122,6 +122,7 @@ def _run(made: Daemon, events: Events, turn: Callable[[], str | None]) -> bool:
         beat=made.heartbeat.pulse,
         next_instant=made.timetable.next_instant,
         beat_s=made.heartbeat.pulse_s,
+        ping=made.pings.send,
         clock=service.clock,
         events=service.events,
         worker_health=made.worker_health,

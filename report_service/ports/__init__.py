@@ -28,7 +28,7 @@ from report_service.ports.ledger import (
     Waiver,
     WaiverStore,
 )
-from report_service.ports.process import Clock, Events, HealthSnapshot
+from report_service.ports.process import Clock, DeadMansSwitch, Events, HealthSnapshot, Signal
 
 __all__ = [
     "AttemptLog",
@@ -38,6 +38,7 @@ __all__ = [
     "BodySchemas",
     "Clock",
     "CompletedRequest",
+    "DeadMansSwitch",
     "DeliveryStatus",
     "Events",
     "EvidenceLog",
@@ -59,6 +60,7 @@ __all__ = [
     "RunLog",
     "RunRecord",
     "SendCheck",
+    "Signal",
     "StatusQueries",
     "TableFile",
     "Token",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -44,3 +45,21 @@ class HealthSnapshot:
     failing: str | None
     crashed: str | None
     crashes: int
+    month: str | None = None  # whose window is open; YYYY-MM
+    complete: bool | None = None  # None: the store was away
+    outstanding: int | None = None
+
+
+class Signal(StrEnum):
+    """What a dead man's switch is told; the value is what its address ends with."""
+
+    SUCCESS = ""  # all is well, or done
+    START = "/start"  # something begins, of which the success is to be awaited
+    FAIL = "/fail"  # a person is to be told now
+
+
+class DeadMansSwitch(Protocol):
+    """One check of a service that tells a person when it hears nothing."""
+
+    def send(self, signal: Signal, text: str) -> bool:
+        """Send a signal with a short text; return whether it got through."""

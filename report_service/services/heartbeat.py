@@ -95,7 +95,7 @@ class Heartbeat:
             self.events.emit("run.heartbeat", **state)
         if month_counts is not None:
             self._warn(window, month_counts.expected - month_counts.count(DONE), at)
-        self.write(self._pulse(store))
+        self.write(self._pulse(str(month), month_counts, store))
 
     def _is_news(self, state: dict[str, object]) -> bool:
         """Return True if a heartbeat with this state is due, and remember it."""
@@ -153,7 +153,7 @@ class Heartbeat:
             outstanding=outstanding,
         )
 
-    def _pulse(self, store: str | None) -> HealthSnapshot:
+    def _pulse(self, month: str, month_counts: MonthCounts | None, store: str | None) -> HealthSnapshot:
         worker_health = self.worker_health
         crashed = "; ".join(f"{job}: {why}" for job, why in list(worker_health.crashed.items()))
         return HealthSnapshot(
@@ -165,4 +165,7 @@ class Heartbeat:
             failing=worker_health.failing and self.redact(worker_health.failing),
             crashed=self.redact(crashed) or None,
             crashes=worker_health.crashes,
+            month=month,
+            complete=None if month_counts is None else month_counts.complete,
+            outstanding=None if month_counts is None else month_counts.expected - month_counts.count(DONE),
         )

@@ -345,6 +345,21 @@ class HealthSettings(Section):
     )
 
 
+class PingSettings(Section):
+    """A dead man's switch elsewhere, such as healthchecks.io: it tells a person when it hears nothing."""
+
+    url: Annotated[SecretStr, AfterValidator(rules.secret_url)] | None = Field(
+        default=None,
+        description="Address that is pinged every 5 minutes while all is well; "
+        "with /start at the start, /fail when all is not well",
+    )
+    month_url: Annotated[SecretStr, AfterValidator(rules.secret_url)] | None = Field(
+        default=None,
+        description="Address that is pinged when the month is complete; "
+        "with /start when a month opens, /fail when one closed incomplete",
+    )
+
+
 class Settings(Section):
     """All settings, checked."""
 
@@ -357,6 +372,7 @@ class Settings(Section):
     run: RunSettings = RunSettings()
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
+    ping: PingSettings = PingSettings()
 
     def describe(self) -> dict[str, object]:
         """Return every setting that has a value by its dotted key, secrets masked, fit for the log."""

@@ -62,6 +62,12 @@ def web_url(url: str) -> str:
     return url
 
 
+def secret_url(url: SecretStr) -> SecretStr:
+    """Return a `web_url` that whoever knows it can use: it is a secret as a whole."""
+    web_url(url.get_secret_value())
+    return url
+
+
 def origin(url: str) -> str:
     """Return scheme and host of a `web_url` that has nothing else: lower-case, without the scheme's own port.
 

@@ -914,5 +914,7 @@ def test_the_listing_has_each_setting_once_and_explains_it() -> None:
         "obelis.client_secret",
         "obelis.headers.<name>",
         "obelis.proxy",
+        "ping.month_url",
+        "ping.url",
         "store.url",
     }

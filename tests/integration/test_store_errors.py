@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from report_service.adapters.db import schema, triage
 from report_service.adapters.db.engine import Store
+from report_service.cli.main import invoke
 from report_service.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -222,3 +223,24 @@ def test_a_migration_that_meets_a_lock_says_what_to_wait_for(postgres_store: Sto
             migrate()
 
     assert str(away.value.hint).startswith("Another process holds what is needed here (a migration,")
+
+
+# --- commands
+
+
+def test_a_bug_ends_a_command_with_1_and_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    with closing(Store(url)) as store:
+        schema.upgrade(store)
+        run(store, "DROP TABLE leases")
+    monkeypatch.setenv("REPORT_SERVICE_OBELIS__MODE", "mock")
+    monkeypatch.setenv("REPORT_SERVICE_STORE__URL", url)
+
+    assert invoke(["run", "--patience", "600"]) == 1
+
+    out = capsys.readouterr().out
+    assert '"event":"service.crashed"' in out
+    assert "no such table: leases" in out
+    assert "store.lost" not in out

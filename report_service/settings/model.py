@@ -61,6 +61,11 @@ class Section(BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_in_utf_8(cls, value: object) -> object:
+        return rules.utf_8(value) if isinstance(value, str) else value
+
 
 class _Prefix(Section):
     prefix: Annotated[str, AfterValidator(rules.path_prefix)] = Field(

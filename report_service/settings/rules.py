@@ -126,6 +126,15 @@ def header_name(name: str) -> str:
     return name
 
 
+def utf_8(text: str) -> str:
+    """Return text; refuse what Python makes of other bytes in the environment (halves of surrogate pairs)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be UTF-8") from None
+    return text
+
+
 def printable_text(text: str) -> str:
     """Return text of any script that can be sent in JSON, kept in any store and shown on a line."""
     if not text or text != text.strip() or not text.isprintable():

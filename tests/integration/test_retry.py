@@ -174,6 +174,14 @@ def test_what_a_run_has_taken_since_it_was_looked_at_stays_untouched_with_all_be
     assert desk.states()[REFUSED] is State.REJECTED
 
 
+def test_what_is_no_longer_due_since_it_was_looked_at_stays_untouched(desk: Desk) -> None:
+    seen = known(desk, REFUSED)
+    desk.ledger.plans.withdraw(MONTH, desk.kind, [REFUSED], lease=desk.lease)
+
+    assert not desk.ledger.plans.put_back(seen, at=NOW)
+    assert desk.row(REFUSED).state == "rejected"
+
+
 def test_of_two_people_at_once_the_second_finds_it_done(desk: Desk) -> None:
     seen = known(desk, REFUSED)
 

@@ -538,6 +538,9 @@ def test_a_wrong_value_is_refused_with_its_key_and_the_rule(
         ("STORE__AUTO_UPGRADE", "yes", 'store.auto_upgrade = "yes": must be true or false'),
         ("OBELIS__TIMEOUT_S", "Infinity", "obelis.timeout_s = Infinity: must be a number"),
         ("OBELIS__CPO_ID", "\udcff", "must be UTF-8"),
+        ("STORE__URL", "postgresql://u:\udcff@h/db", "store.url = (not shown): must be UTF-8"),
+        ("SOURCES__HUBS__QUERY", "SELECT '\udcff'", "must be UTF-8"),
+        ("HEALTH__FILE", "/tmp/\udcff", "must be UTF-8"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_its_name(variable: str, value: str, complaint: str) -> None:

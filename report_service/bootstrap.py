@@ -24,6 +24,7 @@ from report_service.adapters.db.history import SqlHistory
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.lease import SqlLeaseStore
 from report_service.adapters.db.plan_store import SqlPlanStore
+from report_service.adapters.db.probe import SqlStoreProbe
 from report_service.adapters.db.runs import SqlRunLog
 from report_service.adapters.db.scope import Scope
 from report_service.adapters.db.source import Query, SqlSource
@@ -47,6 +48,7 @@ from report_service.domain.timetable import Timetable
 from report_service.errors import BadInput, ConfigurationError
 from report_service.mock_api.app import MockObelis
 from report_service.ports import Ledger
+from report_service.services.check import Checking
 from report_service.services.contract import ContractCheck
 from report_service.services.delivery.means import Means
 from report_service.services.delivery.session import Session
@@ -97,6 +99,7 @@ class Service:
     source: SqlSource
     wire: Wire
     first_month: ReportMonth | None
+    api: ReportApi
     reconciler: Reconciler
     secrets: CurrentSecrets
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -262,6 +265,7 @@ def build(
         source=source,
         wire=wire,
         first_month=first_month,
+        api=api,
         reconciler=reconciler,
         secrets=secrets,
         _closing=[store.close, api.close, workers.close],
@@ -403,6 +407,50 @@ def _pings(settings: Settings, clock: Clock) -> Pings:
         alive=switch("ping.url", settings.ping.url),
         month=switch("ping.month_url", settings.ping.month_url),
     )
+
+
+@contextmanager
+def checking(
+    settings: Settings,
+    *,
+    redact: Callable[[str], str],
+    learn: Callable[[str], None] = lambda _secret: None,
+    **parts: Any,  # noqa: ANN401 - of `build`
+) -> Iterator[Checking]:
+    """Yield what tries every part that a delivery needs; its store is neither made nor brought up to date."""
+    store = Store(settings.store.url.get_secret_value())
+    service = build(settings, events=Unheard(), redact=redact, learn=learn, store=store, **parts)
+    obelis, openapi = settings.obelis, settings.obelis.openapi
+    try:
+        yield Checking(
+            endpoint=obelis.endpoint,
+            store=SqlStoreProbe(
+                store,
+                auto_upgrade=settings.store.auto_upgrade,
+                require_tables=lambda: _require_tables(settings, store, None),
+            ),
+            preview=partial(service.reconciler.planner(Unheard()).preview, closed=False),
+            status=service.ledger.status,
+            api=service.api,
+            new_id=lambda: str(uuid.uuid4()),
+            compare=partial(compare_contract, settings, openapi) if openapi else None,
+            clock=service.clock,
+            guard_s=obelis.window_guard_s,
+            first_month=service.first_month,
+        )
+    finally:
+        service.close()
+
+
+class Unheard:
+    """Events that nobody is told."""
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        """Let it go."""
+
+    def bind(self, **fields: object) -> Unheard:  # noqa: ARG002 - nothing to add them to
+        """Return itself."""
+        return self
 
 
 def secrets_of(settings: Settings) -> list[str]:

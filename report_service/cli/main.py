@@ -14,6 +14,7 @@ import typer
 import report_service
 from report_service.cli.arguments import require_text
 from report_service.cli.backfill import backfill
+from report_service.cli.check import check
 from report_service.cli.contract import contract
 from report_service.cli.daemon import daemon
 from report_service.cli.db import db
@@ -48,6 +49,7 @@ app.command("status")(status)
 app.command("explain")(explain_report)
 app.command("retry")(retry)
 app.command("waive")(waive)
+app.command("check")(check)
 app.command("import")(import_)
 app.command("export")(export)
 app.command("contract")(contract)
@@ -64,6 +66,7 @@ EXAMPLES = {
     "explain": "report-service explain 2026-10/hotline_rating",
     "retry": "report-service retry --month 2026-10 --kind hub_rating",
     "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
+    "check": "report-service check --json",
     "import": "report-service import figures/ hubs.csv",
     "export": "report-service export --month 2026-10 --format html --out october.html",
     "contract": "report-service contract openapi.yaml",

@@ -28,6 +28,7 @@ from report_service.ports.ledger import (
     Waiver,
     WaiverStore,
 )
+from report_service.ports.probe import StoreFacts, StoreProbe
 from report_service.ports.process import Clock, DeadMansSwitch, Events, HealthSnapshot, Signal
 
 __all__ = [
@@ -62,6 +63,8 @@ __all__ = [
     "SendCheck",
     "Signal",
     "StatusQueries",
+    "StoreFacts",
+    "StoreProbe",
     "TableFile",
     "Token",
     "Undelivered",

@@ -82,7 +82,7 @@ def translated(engine: Engine) -> Iterator[None]:
 def _unavailable(engine: Engine, words: str, hint: str) -> StoreUnavailable:
     reason = without_password(" ".join(words.split()), engine.url)
     return StoreUnavailable(
-        f"the store {_shown(engine.url)} cannot be used: {reason}",
+        f"the store {shown(engine.url)} cannot be used: {reason}",
         hint=f"{hint} Nothing is lost: what was recorded stays, the rest is still due.",
     )
 
@@ -102,7 +102,8 @@ def without_password(words: str, url: URL) -> str:
     return words
 
 
-def _shown(url: URL) -> str:
+def shown(url: URL) -> str:
+    """Return a URL fit to be shown: without its password and its query."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
@@ -113,7 +114,7 @@ def _engine(text: str) -> Engine:
             url = url.set(drivername="postgresql+psycopg")
         if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
             raise ConfigurationError(
-                f"store.url = {_shown(url)!r} names no supported database",
+                f"store.url = {shown(url)!r} names no supported database",
                 hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.",
             )
         if url.get_backend_name() == "sqlite":

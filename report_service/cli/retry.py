@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from report_service.domain.months import ReportMonth
     from report_service.services.retry import PutBack, Retrying
 
+SHOWN = 20
+"""How many reports are listed; `--json` has all of them."""
+
 
 def retry(
     ctx: typer.Context,
@@ -59,21 +62,27 @@ def retry(
         retrying = Retrying(plans=ledger.plans, clock=clock, window_guard_s=settings.obelis.window_guard_s)
         wanted = month_of(month, clock)
         found = retrying.named(keys) if keys else _chosen(retrying, wanted, kind, state or "rejected")
-    print(_as_json(found) if json else _told(found, wanted, state or "rejected", settings.schedule.sweep_minutes))
+    print(_as_json(found) if json else told(found, wanted, state or "rejected", settings.schedule.sweep_minutes))
     return 0
 
 
-def _told(found: Sequence[PutBack], month: ReportMonth, state: str, sweep_minutes: int) -> str:
+def told(found: Sequence[PutBack], month: ReportMonth, state: str, sweep_minutes: int) -> str:
+    """Return what a person is told: what was put back, and what the next run does."""
     if not found:
         return f"No report of {month} is {state}: nothing to put back."
-    lines = [
-        f"{one.key}: {one.before} -> {one.after}{f' (was: {one.reason})' if one.reason else ''}" for one in found
-    ]
+    lines = [_line(one) for one in found[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(f"... and {len(found) - SHOWN:,} more; --json lists all of them")
     lines += [
         f"{counted(len(found), 'report')} put back. To send what the rows say now: {' and '.join(_runs(found))}",
         f"A daemon does so by itself within {counted(sweep_minutes, 'minute')}.",
     ]
     return "\n".join(lines)
+
+
+def _line(one: PutBack) -> str:
+    becomes = "due at once" if one.after is one.before else f"{one.before} -> {one.after}"
+    return f"{one.key}: {becomes}" + (f" (was: {one.reason})" if one.reason else "")
 
 
 def _runs(found: Sequence[PutBack]) -> list[str]:

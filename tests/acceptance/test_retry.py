@@ -50,7 +50,7 @@ def test_one_report_is_named_and_a_program_is_told_in_json(
     [report] = found["reports"]
     assert (report["key"], report["before"], report["state"]) == (key, "retrying", "retrying")
     told = cli("retry", key).out.splitlines()
-    assert told[0] == f"{key}: due at once (was: No such charging hub or charging point)"
+    assert told[0] == f"{key}: due at once (was: An injected 404)"
     assert told[1].startswith("1 report put back. ")
     cli("run", "--patience", 0)
     assert cli.states() == {"accepted": DUE - 2, "retrying": 2}

@@ -1,4 +1,4 @@
-"""`report-service import`: CSV files into the canonical tables."""
+"""`report-service import`: CSV files and workbooks into the canonical tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from report_service.domain.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from report_service.adapters.csv_files import CsvFile
+    from report_service.adapters.table_files import FoundTable
     from report_service.services.import_files import Imported, LineFault
 
 SHOWN = 50
@@ -36,7 +36,8 @@ _STAYS = {
 def import_(
     ctx: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Folders, or files named as a table: hubs.csv ...")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Folders, CSV files named as a table (hubs.csv), workbooks."),
     ],
     *,
     replace: Annotated[
@@ -45,11 +46,12 @@ def import_(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with every fault.")] = False,
 ) -> int:
-    """Store CSV files: all of a file or nothing of it, and every reason why not.
+    """Store CSV files and workbooks: all of a table or nothing of it, and every reason why not.
 
-    UTF-8, `;`, `,` or tabs between cells, columns in any order. A row with a known
-    key replaces what is stored. Exits with 2 when a file was refused; the others
-    are stored all the same.
+    A CSV file is named as its table (hubs.csv), and so is a sheet of a workbook
+    (xlsx); columns come in any order. A row with a known key replaces what is
+    stored. Exits with 2 when a file was refused; the others are stored all the
+    same.
     """
     from zoneinfo import ZoneInfo
 
@@ -99,11 +101,11 @@ def _nowhere(_read: int) -> None:
     """Show no progress."""
 
 
-def _refuse_two_of_one_table(files: list[CsvFile]) -> None:
+def _refuse_two_of_one_table(files: list[FoundTable]) -> None:
     """Raise BadInput where two files hold one table: with --replace each would remove the other's rows."""
     from report_service.errors import BadInput
 
-    first: dict[str, CsvFile] = {}
+    first: dict[str, FoundTable] = {}
     for file in files:
         if (other := first.setdefault(file.schema.name, file)) is not file:
             raise BadInput(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,29 +9,7 @@ import pytest
 from report_service.adapters.table_files import table_files
 from report_service.services.import_files import Imported, import_files
 from tests.support.file_forms import DOCS, FOLDER, FORMS, FileForm, documented
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from report_service.domain.table_schemas import TableSchema
-
-
-class RememberingIntake:
-    def __init__(self) -> None:
-        self.rows: list[dict[str, object]] = []
-
-    def keys(self, _schema: TableSchema, _months: Collection[str]) -> set[tuple[object, ...]]:
-        return set()
-
-    def upsert(
-        self,
-        _schema: TableSchema,
-        rows: Iterable[Mapping[str, object]],
-        *,
-        remove: Sequence[tuple[object, ...]] = (),
-    ) -> None:
-        assert not remove
-        self.rows += map(dict, rows)
+from tests.support.remembering_intake import RememberingIntake
 
 
 def take_in(form: FileForm) -> tuple[Imported, list[dict[str, object]]]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,10 @@ from report_service.domain.field_errors import FieldError
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import Imported, import_files
+from tests.support.remembering_intake import RememberingIntake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from report_service.domain.table_schemas import TableSchema
 
@@ -48,32 +49,12 @@ class BrokenFile:
         raise BadInput("broken.csv, line 3: is not UTF-8")
 
 
-@dataclass
-class FakeIntake:
-    stored: list[tuple[str, list[dict[str, object]]]] = field(default_factory=list)
-    known: set[tuple[object, ...]] = field(default_factory=set)
-    removed: list[tuple[object, ...]] = field(default_factory=list)
-
-    def keys(self, _schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
-        return {key for key in self.known if len(key) == 1 or key[0] in months}
-
-    def upsert(
-        self,
-        schema: TableSchema,
-        rows: Iterable[Mapping[str, object]],
-        *,
-        remove: Sequence[tuple[object, ...]] = (),
-    ) -> None:
-        self.stored.append((schema.name, [dict(row) for row in rows]))
-        self.removed += remove
-
-
 def rating(hub_id: object, **changed: object) -> dict[str, object]:
     return {"month": "2026-10", "hub_id": hub_id, "rating": "2"} | changed
 
 
-def take_in(*files: FakeFile | BrokenFile) -> tuple[list[Imported], FakeIntake, list[int]]:
-    intake, told = FakeIntake(), list[int]()
+def take_in(*files: FakeFile | BrokenFile) -> tuple[list[Imported], RememberingIntake, list[int]]:
+    intake, told = RememberingIntake(), list[int]()
     return list(import_files(files, intake, progress=told.append)), intake, told
 
 

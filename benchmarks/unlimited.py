@@ -35,6 +35,10 @@ class Unlimited:
     ) -> None:
         """Never slow down."""
 
+    def slow_down(self, at: float, *, hold_s: float) -> float:  # noqa: ARG002 - as above
+        """Never slow down."""
+        return 1e6
+
     def rate_per_minute(self, at: float) -> float:  # noqa: ARG002 - as above
         """Return a pace for the forecast."""
         return 1e6

@@ -25,6 +25,7 @@ from benchmarks.processes import memory_mb
 from benchmarks.unlimited import Unlimited
 from report_service.cli.common import logging_to, service_of
 from report_service.domain.delivery import DONE
+from report_service.domain.kinds import KINDS
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.ports import Request
@@ -104,7 +105,7 @@ def deliver(wishes: Measured) -> Measured:
             laps.mark()
             whole_cpu_s = time.process_time()
         log_bytes = log.stat().st_size
-    assert result.delivered is not None
+    assert result.stats is not None
     assert result.month_counts is not None
     assert result.month_counts.expected - result.month_counts.count(DONE) == wishes.get("left", 0), result
     plan_s, plan_cpu_s, _ = laps.lap(0)
@@ -119,7 +120,7 @@ def deliver(wishes: Measured) -> Measured:
         "whole_cpu_s": whole_cpu_s,  # from the process's start to the run's end
         "whole_log_cpu_s": log_cpu[0],
         "log_mb": log_bytes / 2**20,
-        "sent": result.delivered.sent,
+        "sent": result.stats.sent,
         "peak_mb": memory_mb("self", "VmHWM"),
     }
 
@@ -134,10 +135,10 @@ def bare(wishes: Measured) -> Measured:
     """Send the same bodies through the same client with as many in flight, and record nothing."""
     settings = _settings(wishes)
     with _planned(settings) as (service, laps):
-        api = service.reconciler.means.api
+        api = service.reconciler.delivery.api
         due = _due(service)
         token = _token(api)
-        workers = service.reconciler.means.executor
+        workers = service.reconciler.delivery.executor
         requests = [_request(delivery, token) for delivery in due]
         under_way = 0
         laps.mark()
@@ -158,7 +159,7 @@ def asyncio_bare(wishes: Measured) -> Measured:
     settings = _settings(wishes)
     with _planned(settings) as (service, laps):
         due = _due(service)
-        token = _token(service.reconciler.means.api)
+        token = _token(service.reconciler.delivery.api)
         left = iter(due)
 
         async def work(client: httpx.AsyncClient) -> None:
@@ -185,7 +186,7 @@ def loop(wishes: Measured) -> Measured:
     settings = _settings(wishes)
     with _planned(settings) as (service, laps), ExitStack() as after:
         due = _due(service)[: wishes["reports"]]
-        token = _token(service.reconciler.means.api)
+        token = _token(service.reconciler.delivery.api)
         place = after.enter_context(tempfile.TemporaryDirectory())
         ledger = sqlite3.connect(Path(place) / "sent.sqlite3", isolation_level=None)
         after.callback(ledger.close)
@@ -246,9 +247,9 @@ def _planned(settings: Settings) -> Iterator[tuple[Service, Laps]]:
 
 
 def _due(service: Service) -> list[Delivery]:
-    return service.ledger.attempts.due(
-        ReportMonth.previous(datetime.now(UTC)), at=datetime.now(UTC), limit=1_000_000
-    )
+    month, now = ReportMonth.previous(datetime.now(UTC)), datetime.now(UTC)
+    attempts = service.ledger.attempts
+    return [due for kind in KINDS for due in attempts.due(month, kind, at=now, limit=1_000_000)]
 
 
 def _token(api: ReportApi) -> str:
@@ -272,7 +273,7 @@ def _accepted(workers: RequestExecutor) -> int:
     """Wait for answers, all of them good; return how many there were."""
     found = workers.completed(60.0)
     for one in found:
-        assert one.answer.http_status in {200, 201}, one.answer
+        assert one.response.http_status in {200, 201}, one.response
     return len(found)
 
 

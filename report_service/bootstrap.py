@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
-from report_service.adapters.clock import SystemClock
+from report_service.adapters.clock import SystemClock, ThreadedBackground
 from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
 from report_service.adapters.db.engine import Store
@@ -50,8 +50,7 @@ from report_service.mock_api.app import MockObelis
 from report_service.ports import Ledger
 from report_service.services.check import Checking
 from report_service.services.contract import ContractCheck
-from report_service.services.delivery.means import Means
-from report_service.services.delivery.session import Session
+from report_service.services.delivery.service import DeliveryService
 from report_service.services.described_bodies import DescribedBodies
 from report_service.services.explain import Explaining
 from report_service.services.health import WorkerHealth
@@ -73,8 +72,15 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from report_service.domain.contract import Comparison
-    from report_service.domain.responses import ApiResponse
-    from report_service.ports import Clock, Events, HealthSnapshot, RateLimiter, ReportApi, RequestExecutor, Token
+    from report_service.ports import (
+        Background,
+        Clock,
+        Events,
+        HealthSnapshot,
+        RateLimiter,
+        ReportApi,
+        RequestExecutor,
+    )
     from report_service.settings import Settings
 
 
@@ -189,6 +195,7 @@ def build(
     redact: Callable[[str], str],
     learn: Callable[[str], None] = lambda _secret: None,
     clock: Clock | None = None,
+    background: Background | None = None,
     stop: Callable[[], str | None] = never_stop,
     store: Store | None = None,
     store_clock: Clock | None = None,
@@ -216,7 +223,7 @@ def build(
     first = settings.schedule.first_month
     first_month = ReportMonth.parse(first) if first else None
     secrets = CurrentSecrets(settings, read=read_settings or (lambda: settings), learn=learn)
-    api = _LearningApi(_api(settings, secrets, clock, mock, random_), learn)
+    api = _api(settings, secrets, clock=clock, mock=mock, random_=random_, learn=learn)
     workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
 
     described = {"breach": _described_bodies(obelis.openapi, routes).breach} if obelis.openapi else {}
@@ -234,25 +241,33 @@ def build(
             **described,
         )
 
-    means = Means(
+    def new_id() -> str:
+        return str(uuid.UUID(int=random_.getrandbits(128), version=4))
+
+    delivery = DeliveryService(
+        attempts=ledger.attempts,
+        status=ledger.status,
         api=api,
         executor=workers,
         new_rate_limiter=new_rate_limiter or (lambda: GcraRateLimiter(obelis.requests_per_minute)),
         clock=clock,
         retry=RetryPolicy(base_s=settings.retry.base_s, cap_s=settings.retry.cap_s),
         uniform=random_.random,
-        new_id=lambda: str(uuid.UUID(int=random_.getrandbits(128), version=4)),
+        new_id=new_id,
         redact=redact,
-        timeout_s=obelis.timeout_s,
         stop=stop,
+        timeout_s=obelis.timeout_s,
         grace_s=settings.run.grace_s,
     )
     reconciler = Reconciler(
         ledger=ledger,
         planner=planner,
-        means=means,
+        delivery=delivery,
+        clock=clock,
+        background=background or ThreadedBackground(),
         events=events,
-        session=Session(),
+        new_id=new_id,
+        stop=stop,
         window_guard_s=obelis.window_guard_s,
     )
     return Service(
@@ -298,7 +313,8 @@ def build_daemon(
 
     `write` leaves its pulse where `health` finds it.
     """
-    clock, events = clock or SystemClock(), TransitionsOnly(events)
+    clock = clock or SystemClock()
+    events = TransitionsOnly(events, clock)
     worker_health, store = WorkerHealth(clock), store or Store(settings.store.url.get_secret_value())
     service = build(settings, events=events, clock=clock, stop=worker_health.watching(stop), store=store, **parts)
     schedule = settings.schedule
@@ -334,6 +350,7 @@ def build_daemon(
         watch=watch,
         ledger=service.ledger,
         timetable=timetable,
+        api_clock=service.reconciler.delivery.api_clock,
         clock=clock,
         events=events,
         worker_health=worker_health,
@@ -474,23 +491,6 @@ def recorded_latencies(url: str) -> list[float]:
         store.close()
 
 
-class _LearningApi:
-    """The API, and the redactor told of each token that it brings."""
-
-    def __init__(self, api: HttpReportApi, learn: Callable[[str], None]) -> None:
-        self._api = api
-        self._learn = learn
-        self.token_request = api.token_request
-        self.exchange = api.exchange
-        self.close = api.close
-
-    def read_token(self, answer: ApiResponse, *, at: float) -> Token:
-        """Return the token that an answer brings."""
-        token = self._api.read_token(answer, at=at)
-        self._learn(token.value)
-        return token
-
-
 def _queries(settings: Settings) -> Mapping[str, Query]:
     """Return the operator's queries by the table that each stands for."""
     return {
@@ -504,7 +504,13 @@ def _queries(settings: Settings) -> Mapping[str, Query]:
 
 
 def _api(
-    settings: Settings, secrets: CurrentSecrets, clock: Clock, mock: MockObelis | None, random_: random.Random
+    settings: Settings,
+    secrets: CurrentSecrets,
+    *,
+    clock: Clock,
+    mock: MockObelis | None,
+    random_: random.Random,
+    learn: Callable[[str], None],
 ) -> HttpReportApi:
     obelis = settings.obelis
     transports: Transports
@@ -523,6 +529,7 @@ def _api(
             cpo_id=obelis.cpo_id,
         ),
         transports=transports,
+        learn=learn,
         clock=clock,
         timeout_s=obelis.timeout_s,
         correlation_id=str(uuid.UUID(int=random_.getrandbits(128), version=4)),

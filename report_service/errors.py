@@ -14,6 +14,7 @@
     |   +-- CredentialsRefused      no token, or a fresh token is refused
     |   +-- PermissionRefused       403 on everything
     |   +-- ApiUnavailable          no usable answer when patience ended
+    |   +-- ClockDisagrees          by the API's clock the month cannot be reported now
     |   +-- LeaseHeld               another process delivers to this endpoint
     |   +-- LeaseLost               this process no longer delivers
     |   +-- StoreUnavailable        the database cannot be reached
@@ -87,6 +88,10 @@ class PermissionRefused(RunHalted):
 
 class ApiUnavailable(RunHalted):
     """The API gave no usable answer."""
+
+
+class ClockDisagrees(RunHalted):
+    """By the API's clock the month cannot be reported now; by ours it can."""
 
 
 class LeaseHeld(RunHalted):

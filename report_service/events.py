@@ -180,6 +180,7 @@ FIELDS: Mapping[str, Field] = {
             *("accepted", "already_reported", "missed", "unresolved"),
         ),
         _text("obelis_id", "the id that the API gave the report"),
+        _text("circuit", "which endpoint: api (its host), token (the token's host), or a kind of report"),
         _whole("http_status", "the status of the API's answer; absent when there was none"),
         _whole("attempt", "how many times the report has been sent, this one counted"),
         _whole("duration_ms", "from the request's start to its answer, milliseconds"),
@@ -385,6 +386,35 @@ EVENTS: Mapping[str, Event] = {
             "50 a run.",
             "month detail",
         ),
+        # The API as a whole
+        _event(
+            "circuit.opened",
+            _WARNING,
+            "An endpoint does not answer: only probes go to it, the others go on. Heals by itself.",
+            "circuit detail",
+        ),
+        _event("circuit.closed", _INFO, "The endpoint answers again.", "circuit"),
+        _event(
+            "contract.drifted",
+            _ERROR,
+            "The API answered 2xx in words that nobody announced: what it stored is found out by sending the same "
+            "again. Once a day.",
+            "detail",
+            "http_status",
+        ),
+        _event(
+            "kind.paused",
+            _ERROR,
+            "The API rejects every report of a kind, and none of it is in this month: they are put off, not "
+            "refused for good. Once a day.",
+            "kind month detail hint",
+        ),
+        _event(
+            "inventory.unrecognised",
+            _ERROR,
+            "Every hub and point is unknown to the API: are these the ids of this system? Once a day.",
+            "month detail hint",
+        ),
         # The window: exactly one of window.closed and window.missed ends a month
         _event(
             "window.opened",
@@ -417,7 +447,8 @@ EVENTS: Mapping[str, Event] = {
         _event(
             "pace.slowed",
             _WARNING,
-            "The API asked to slow down (429): once for each slowing, not for each answer.",
+            "The API asked to slow down (429), or a firewall throttles (403 to whatever comes after acceptances): "
+            "once for each slowing, not for each answer.",
             "rate_per_minute",
             "retry_after_s",
         ),

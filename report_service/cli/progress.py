@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from report_service.domain.delivery import SENDABLE, State
+from report_service.domain.delivery import ON_THE_WAY
 from report_service.domain.months import BERLIN, ReportMonth
 from report_service.events import EVENTS, Level
 
@@ -72,13 +72,13 @@ class ProgressEvents:
     def _begin(self, month: str) -> None:
         """Say what is known before anything is sent: an earlier run may have put everything off."""
         self._month, self._counts, self._again = month, {}, {}
-        waiting = self._ledger and self._ledger.attempts.waiting(ReportMonth.parse(month))
-        self._describe(f"planning {month}", told=_next_try(waiting[0]) if waiting else "")
+        waits = self._ledger and self._ledger.attempts.next_attempt(ReportMonth.parse(month))
+        self._describe(f"planning {month}", told=_next_try(waits) if waits else "")
 
     def _count(self, event: str, fields: dict[str, object]) -> None:
         if not self._counts and self._ledger is not None:
             month_counts = self._ledger.status.month_counts(ReportMonth.parse(self._month))
-            due = month_counts.count(SENDABLE | {State.IN_FLIGHT})
+            due = month_counts.count(ON_THE_WAY)
             self._describe(f"delivering {self._month}", total=due + 1)  # what is told now is recorded already
         word = SETTLING.get(event, "put off")
         self._counts[word] = self._counts.get(word, 0) + 1

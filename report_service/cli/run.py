@@ -18,7 +18,7 @@ from report_service.errors import BadInput
 if TYPE_CHECKING:
     from report_service.bootstrap import Service
     from report_service.domain.months import ReportMonth
-    from report_service.services.reconcile import RunResult
+    from report_service.services.run_result import RunResult
 
 
 def run(
@@ -113,7 +113,7 @@ def conclude(service: Service, result: RunResult, *, json: bool) -> int:
 
 def remarks(result: RunResult, *, took_s: float) -> list[str]:
     """Return what a person should know of a run beside how the month stands."""
-    lines = [f"{counted(result.delivered.requests, 'request')} in {took_s:.1f} s."] if result.delivered else []
+    lines = [f"{counted(result.stats.requests, 'request')} in {took_s:.1f} s."] if result.stats else []
     if result.plan is not None:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)
@@ -126,8 +126,8 @@ def remarks(result: RunResult, *, took_s: float) -> list[str]:
                 f"Inventory: {_due(result.plan.expected)}, {was:,} {agree(was, 'was', 'were')} the month before. "
                 "See that hubs, points and provider groups are all there."
             )
-    if result.delivered is not None and result.delivered.stopped is not None and result.error is None:
-        lines.append(f"Stopped sending: {result.delivered.stopped}.")
+    if result.stats is not None and result.stats.stopped is not None and result.error is None:
+        lines.append(f"Stopped sending: {result.stats.stopped}.")
     return lines
 
 

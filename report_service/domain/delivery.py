@@ -36,6 +36,8 @@ DONE = frozenset({State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED})
 """A month is complete when every due report is in one of these."""
 SENDABLE = frozenset({State.PENDING, State.RETRYING})
 """The states from which a report is sent once its next attempt is due."""
+ON_THE_WAY = SENDABLE | {State.IN_FLIGHT}
+"""What is sent, or sent again, by itself."""
 OVER = frozenset({State.MISSED, State.UNRESOLVED})
 """What a closed window makes of the rest."""
 OPEN = frozenset(State) - DONE - OVER
@@ -66,6 +68,7 @@ class Trigger(StrEnum):
     WAIVED = "waived"
     UNWAIVED = "unwaived"  # a waiver was taken back
     RETRIED = "retried"  # a person puts it back
+    PUT_OFF = "put_off"  # it was refused for another reason than its data
     CLOSED = "closed"  # the window is over
 
 
@@ -88,7 +91,9 @@ _NEXT: dict[State, dict[Trigger, State]] = {
     State.RETRYING: _PLANNED
     | _ENDED
     | {Trigger.ROW_VALID: State.RETRYING, Trigger.SENT: State.IN_FLIGHT, Trigger.RETRIED: State.RETRYING},
-    State.REJECTED: _PLANNED | _ENDED | {Trigger.ROW_VALID: State.REJECTED, Trigger.RETRIED: State.PENDING},
+    State.REJECTED: _PLANNED
+    | _ENDED
+    | {Trigger.ROW_VALID: State.REJECTED, Trigger.RETRIED: State.PENDING, Trigger.PUT_OFF: State.RETRYING},
     State.ACCEPTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ACCEPTED),
     State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ALREADY_REPORTED),
     State.WAIVED: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.WAIVED), State.WAIVED)
@@ -128,7 +133,8 @@ def next_state(state: State, trigger: Trigger, *, in_doubt: bool = False) -> Sta
     unknown end. The last two rows are for a clock that ran ahead and was put right: plan sees the window open.
     When the window closes: what is done stays, an attempt with an unknown end makes `unresolved`, the rest
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
-    (`awaiting_data`), and puts back what is pending, retrying or rejected.
+    (`awaiting_data`), and puts back what is pending, retrying or rejected. A rejected report becomes `retrying`
+    when it turns out that its whole kind is refused, and so not its data.
     """
     usual = _NEXT[state].get(trigger)
     found = _NEXT_IN_DOUBT.get(state, {}).get(trigger, usual) if in_doubt else usual
@@ -179,15 +185,19 @@ class RetryPolicy:
     ) -> float:
         """Return the seconds until the next try, after `consecutive_failures` >= 1 tries in a row ended so.
 
-        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S; anything else backs off exponentially with
-        full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is longer. With
-        `remaining_s` left in the window no wait is longer than a quarter of it, so that tries stay spread up
-        to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
+        Refusals (403, 404 and the like) follow REFUSAL_DELAYS_S. An answer that nobody can read is followed by the
+        same bytes soon, whose answer settles it, and from the QUICK_SENDS-th on as a refusal is. Anything else
+        backs off exponentially with full jitter (`uniform` gives 0..1), and waits for `Retry-After` when that is
+        longer. With `remaining_s` left in the window no wait is longer than a quarter of it, so that tries stay
+        spread up to its end, closer together near it; a Retry-After past the end is cut to half of what is left.
         """
-        if outcome.refusal:
-            delay = REFUSAL_DELAYS_S[min(consecutive_failures, len(REFUSAL_DELAYS_S)) - 1]
+        unreadable = outcome is Outcome.UNREADABLE
+        refused = consecutive_failures - (QUICK_SENDS - 1) * unreadable if outcome.refusal or unreadable else 0
+        if refused > 0:
+            delay = REFUSAL_DELAYS_S[min(refused, len(REFUSAL_DELAYS_S)) - 1]
         else:
-            delay = uniform() * min(self.cap_s, self.base_s * 2.0 ** min(consecutive_failures - 1, 60))
+            doubled = 0 if unreadable else min(consecutive_failures - 1, 60)
+            delay = uniform() * min(self.cap_s, self.base_s * 2.0**doubled)
         delay = min(delay, max(remaining_s / 4, self.base_s))
         if retry_after_s is not None and retry_after_s > delay:
             delay = retry_after_s if retry_after_s < remaining_s else max(remaining_s / 2, delay)
@@ -197,14 +207,23 @@ class RetryPolicy:
 REFUSAL_DELAYS_S = (300.0, 900.0, 1800.0, 86400.0)
 """A hub or point takes about 15 minutes to become visible (guide), or has to be registered first."""
 
+QUICK_SENDS = 3
+"""So many sends of the same bytes may be answered in words that nobody can read; then they wait as a refused
+one."""
+
+PUT_OFF_S = 3600.0
+"""How long what is refused for another reason than its data waits (`refusals.Brake`)."""
+
 
 def is_stuck(delivery: Delivery) -> bool:
-    """Return True if a refused report has used up the quick tries of its first hour: it needs a person."""
-    return (
-        delivery.last_outcome is not None
-        and delivery.last_outcome.refusal
-        and delivery.consecutive_failures >= len(REFUSAL_DELAYS_S)
-    )
+    """Return True if a refused report has used up the quick tries of its first hour: it needs a person.
+
+    So has one whose answers nobody can read: whether it was stored, only the authority can say.
+    """
+    outcome = delivery.last_outcome
+    if outcome is Outcome.UNREADABLE:
+        return delivery.consecutive_failures >= len(REFUSAL_DELAYS_S) + QUICK_SENDS - 1
+    return outcome is not None and outcome.refusal and delivery.consecutive_failures >= len(REFUSAL_DELAYS_S)
 
 
 def apply_outcome(
@@ -217,10 +236,12 @@ def apply_outcome(
     retry: RetryPolicy,
     retry_after_s: float | None,
     uniform: Callable[[], float],
+    put_off_s: float = 0.0,
 ) -> Delivery:
     """Return the delivery after an answer, or the lack of one: pure, the ledger stores what it returns.
 
-    `at` is when the attempt ended, `last_send` the end of the month's window.
+    `at` is when the attempt ended, `last_send` the end of the month's window. With `put_off_s` a refusal is not
+    about this report (`refusals`): it is not final, settles no doubt, and the next try is no sooner than that.
     """
     outcome = verdict.outcome
     tried = replace(
@@ -232,12 +253,11 @@ def apply_outcome(
         consecutive_failures=0,
         next_attempt_at=None,
     )
-    if outcome.is_conclusive:
+    if outcome.is_conclusive and not (put_off_s and outcome is Outcome.REJECTED):
         return _settled(tried, verdict)
     before = delivery.last_outcome
-    consecutive_failures = (
-        delivery.consecutive_failures + 1 if before is not None and before.refusal == outcome.refusal else 1
-    )
+    alike = before is not None and _sort(before) == _sort(outcome)
+    consecutive_failures = delivery.consecutive_failures + 1 if alike else 1
     in_doubt = delivery.in_doubt or outcome.is_ambiguous
     delay = retry.delay_s(
         outcome,
@@ -248,6 +268,7 @@ def apply_outcome(
     )
     if outcome is Outcome.UNAUTHORIZED and before is not outcome:  # at once, with a new token; but only once
         delay = 0.0
+    delay = max(delay, put_off_s)
     return replace(
         tried,
         state=next_state(delivery.state, Trigger.DEFERRED, in_doubt=in_doubt),
@@ -255,6 +276,11 @@ def apply_outcome(
         consecutive_failures=consecutive_failures,
         next_attempt_at=at + timedelta(seconds=delay),
     )
+
+
+def _sort(outcome: Outcome) -> tuple[bool, bool]:
+    """Return what is counted together as tries in a row that ended alike."""
+    return outcome.refusal, outcome is Outcome.UNREADABLE
 
 
 _SETTLING = {

@@ -49,6 +49,9 @@ SLOWEST = 1 / 50
 MOMENT_S = 1.0
 """How long nothing goes out after a 429 without Retry-After: the guide speaks of limits within a second."""
 
+CEILING_S = 3600.0
+"""How long the pace stays at half of what a firewall throttled (`slow_down`)."""
+
 LONGEST_HOLD_S = 600.0
 """The most that a Retry-After holds up everything; the throttled report's own next try is the ledger's."""
 
@@ -81,6 +84,8 @@ class GcraRateLimiter:
         self._growing_since = -math.inf
         self._slowed_at = -math.inf
         self._held_until = -math.inf
+        self._ceiling = self._whole
+        self._ceiling_until = -math.inf
 
     def restore(self, sent: Iterable[RecentRequest], *, at: float) -> None:
         """Count requests that this pacer did not grant: those started within `memory_s`, each of them once.
@@ -136,10 +141,21 @@ class GcraRateLimiter:
         self._pace, self._growing_since = pace, self._held_until
         return None if within else pace
 
+    def slow_down(self, at: float, *, hold_s: float) -> float:
+        """Send nothing for `hold_s` seconds, then no faster than at half the pace for CEILING_S; return that pace.
+
+        For a firewall's throttle: unlike a 429 it does not say when it begins, and going on prolongs it.
+        """
+        self._ceiling = max(self._whole * SLOWEST, self.rate_per_minute(at) / 2)
+        self._ceiling_until = at + hold_s + CEILING_S
+        self._held_until = max(self._held_until, at + hold_s)
+        return self._ceiling
+
     def rate_per_minute(self, at: float) -> float:
         """Return the pace as it is now."""
         grown = self._whole * max(0.0, at - self._growing_since) / RECOVERY_S
-        return min(self._whole, self._pace + grown)
+        ceiling = self._ceiling if at < self._ceiling_until else self._whole
+        return min(ceiling, self._pace + grown)
 
     def _interval_s(self, at: float) -> float:
         return 60 / self.rate_per_minute(at)

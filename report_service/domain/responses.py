@@ -4,8 +4,9 @@
 |-------------|--------------------------------------------|--------------|-------------------------------------|
 | 2xx         | statusCode 2xx; 1000; no code but `data`   | ACCEPTED     | accepted                            |
 | 2xx         | statusCode 4xx, 5xx; 2000-2999; 3000-3999  | as that code | a 200 that says no is a no          |
-| 2xx         | none of these, no JSON, cut off            | UNREADABLE   | unknown end: same bytes again       |
+| 2xx         | none of these, no JSON, cut off            | UNREADABLE   | in doubt: the same bytes soon again |
 | 400         | any; a more exact code in it wins          | REJECTED     | a person must change the data       |
+| 400         | words that speak of the previous month     | OUT_OF_WINDOW| as 403: its clock or zone is another|
 | 401         | any                                        | UNAUTHORIZED | one new token, then the run stops   |
 | 403         | any                                        | FORBIDDEN    | after 5, 15, 30 min, then daily     |
 | 404         | any; or 0.9's 2003                         | NOT_FOUND    | as 403: it may become visible       |
@@ -43,6 +44,15 @@ ID_LIMIT = 200
 DEPTH_LIMIT = 20
 """Answers are nested four deep; one that is nested deeper than this is not read, and exhausts no stack."""
 
+_SAID_BY = frozenset({"statusCode", "status_code", "message", "status_message", "data"})
+"""The names of the envelopes' fields: a body with one of them is the API's own."""
+_SPEAKS_OF_THE_WINDOW = re.compile(
+    r"(previous|last|past|current|future|following) (calendar )?month|vormonat|vorherigen monat"
+    r"|(reporting|submission) (window|period)|berichtszeitraum",
+    re.IGNORECASE,
+)
+"""How an API may say that a month cannot be reported now; the guide has the rule, and no words for it."""
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x89PNG": "a PNG image", b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP archive"}
 _CODE = re.compile(r"[1-9]\d{2,3}", re.ASCII)
 
 
@@ -57,7 +67,8 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"  # a report exists already
     THROTTLED = "throttled"  # too many requests
     SERVER_ERROR = "server_error"  # their fault; it may have been stored all the same
-    UNREADABLE = "unreadable"  # a 2xx that cannot be understood
+    UNREADABLE = "unreadable"  # a 2xx in words that nobody announced: an answer, not an outage
+    OUT_OF_WINDOW = "out_of_window"  # the month is not, or no longer, the previous one, says the API
     MISDIRECTED = "misdirected"  # a redirect, which is never followed
     REFUSED = "refused"  # a 4xx that the guide does not know
     NOT_SENT = "not_sent"  # it never left
@@ -74,14 +85,20 @@ class Outcome(StrEnum):
         return self in {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.CONFLICT}
 
     @property
-    def api_down(self) -> bool:
-        """Return True if it speaks of the API as a whole rather than of the report."""
-        return self.is_ambiguous or self is Outcome.NOT_SENT
+    def is_failure(self) -> bool:
+        """Return True if the endpoint did not answer, or not for itself: its circuit breaker counts it."""
+        return self in {Outcome.SERVER_ERROR, Outcome.NO_ANSWER, Outcome.NOT_SENT}
 
     @property
     def refusal(self) -> bool:
         """Return True if the API answered and would not take the report for a reason that is not its data."""
-        return self in {Outcome.FORBIDDEN, Outcome.NOT_FOUND, Outcome.MISDIRECTED, Outcome.REFUSED}
+        return self in {
+            Outcome.FORBIDDEN,
+            Outcome.NOT_FOUND,
+            Outcome.MISDIRECTED,
+            Outcome.REFUSED,
+            Outcome.OUT_OF_WINDOW,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +108,7 @@ class ApiResponse:
     http_status: int | None = None
     body: bytes = field(default=b"", repr=False)  # at most the client's cap; a token's is a secret
     sent: bool = True  # False: it failed before a byte of the request left
+    cancelled: bool = False  # it was ours not to let it go: that says nothing of the API
     detail: str = ""  # why nothing came back, or why the body was cut
     complete: bool = True  # False: the body was cut off, by them or by our cap
     retry_after_s: float | None = None
@@ -102,6 +120,7 @@ class Classification:
     """An answer, understood."""
 
     outcome: Outcome
+    understood: bool = False  # the body is an envelope of the API's: it is the API that speaks
     detail: str = ""  # the API's words, capped
     obelis_id: str | None = None  # the id that OBELIS gave the report
     echo: Mapping[str, object] | None = None  # the data that OBELIS says it stored
@@ -139,17 +158,21 @@ def classify(answer: ApiResponse) -> Classification:
     elif outcome is Outcome.REJECTED:
         exact = _by_envelope(envelope)
         outcome = outcome if exact in {Outcome.ACCEPTED, Outcome.UNREADABLE} else exact
+    understood = outcome is not Outcome.UNREADABLE and not _SAID_BY.isdisjoint(envelope)
     if outcome is not Outcome.ACCEPTED:
-        return Classification(outcome=outcome, detail=_words(answer, envelope))
+        words = _words(answer, envelope)
+        if outcome is Outcome.REJECTED and _SPEAKS_OF_THE_WINDOW.search(words):
+            outcome = Outcome.OUT_OF_WINDOW
+        return Classification(outcome=outcome, understood=understood, detail=words)
     data = envelope.get("data")
     if not isinstance(data, dict):
-        return Classification(outcome=outcome)
-    return Classification(outcome=outcome, obelis_id=_identity(data.get("id")), echo=data)
+        return Classification(outcome=outcome, understood=understood)
+    return Classification(outcome=outcome, understood=understood, obelis_id=_identity(data.get("id")), echo=data)
 
 
 def excerpt(answer: ApiResponse) -> str:
     """Return what is kept of an answer's body, or of why there was none."""
-    return _cap(answer.body.decode("utf-8", "replace") or answer.detail)
+    return _cap(_text(answer.body) or answer.detail)
 
 
 def full_text(answer: ApiResponse) -> str:
@@ -216,7 +239,17 @@ def _words(answer: ApiResponse, envelope: Mapping[str, object]) -> str:
             field, value, why = (fault.get(name) for name in ("fieldName", "invalidValue", "message"))
             words.append(f"{field} = {value!r}: {why}")
     said = "; ".join(word for word in words if word)
-    return _cap(said or answer.detail or answer.body.decode("utf-8", "replace"))
+    return _cap(said or answer.detail or _text(answer.body))
+
+
+def _text(body: bytes) -> str:
+    """Return a body as text; of one that is none (compressed, an image) what it is and how long."""
+    text = body.decode("utf-8", "replace")
+    odd = sum(not (letter.isprintable() or letter.isspace()) or letter == "\ufffd" for letter in text[:1000])
+    if 10 * odd <= len(text[:1000]):
+        return text
+    sort = next((name for magic, name in _MAGIC.items() if body.startswith(magic)), "no text")
+    return f"({len(body):,} bytes that are {sort}, beginning {body[:8].hex(' ')})"
 
 
 def _cap(text: str) -> str:

@@ -29,13 +29,14 @@ from report_service.ports.ledger import (
     WaiverStore,
 )
 from report_service.ports.probe import StoreFacts, StoreProbe
-from report_service.ports.process import Clock, DeadMansSwitch, Events, HealthSnapshot, Signal
+from report_service.ports.process import Background, Clock, DeadMansSwitch, Events, HealthSnapshot, Signal
 
 __all__ = [
     "AttemptLog",
     "AttemptRecord",
     "AttemptResult",
     "AttemptStart",
+    "Background",
     "BodySchemas",
     "Clock",
     "CompletedRequest",

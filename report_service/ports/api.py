@@ -37,7 +37,7 @@ class CompletedRequest:
     """A request and what came of it."""
 
     request: Request
-    answer: ApiResponse
+    response: ApiResponse
     started: float  # monotonic seconds
     ended: float
 
@@ -48,6 +48,9 @@ SendCheck = Callable[[], str | None]
 
 class ReportApi(Protocol):
     """The authority's API: what is sent to it and what its tokens say."""
+
+    token_comes_from_api: bool
+    """Whether the host that gives tokens is the API's own, so that its clock is."""
 
     def token_request(self, request_id: str) -> Request:
         """Return the request for a new token."""
@@ -102,6 +105,9 @@ class RateLimiter(Protocol):
 
         Return the new rate a minute if this begins a slowing, None within one.
         """
+
+    def slow_down(self, at: float, *, hold_s: float) -> float:
+        """Send nothing for a while, then at half the pace; return it, requests a minute."""
 
     def rate_per_minute(self, at: float) -> float:
         """Return the pace as it is now."""

@@ -181,11 +181,27 @@ class WaiverStore(Protocol):
 class AttemptLog(Protocol):
     """What is to be sent, what went out, and what became of it."""
 
-    def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
-        """Return due reports that may be sent at `at`, in the order of sending: untried first, then by kind."""
+    def due(
+        self, month: ReportMonth, kind: Kind, *, at: datetime, limit: int, tried: bool | None = None
+    ) -> list[Delivery]:
+        """Return due reports of a kind that may be sent at `at`, in the order of sending: what waited comes first.
 
-    def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
-        """Return when the first and the last of the reports that wait for their time are due; None: none waits."""
+        `tried`: only those that were sent before, or only those that were not.
+        """
+
+    def next_attempt(
+        self, month: ReportMonth, kind: Kind | None = None, *, after: datetime | None = None
+    ) -> datetime | None:
+        """Return when the first of the reports that wait is due: of a kind, after an instant; None: none waits."""
+
+    def last_attempt(self, month: ReportMonth) -> datetime | None:
+        """Return when the last of the reports that wait for their time is due; None: none waits."""
+
+    def refused(self, month: ReportMonth) -> Mapping[tuple[Kind, Outcome], int]:
+        """Count the due reports whose last answer was a 400 or a 404, and which no other data replaced since."""
+
+    def put_off_rejected(self, month: ReportMonth, kind: Kind, *, until: datetime, lease: Lease) -> int:
+        """Make a kind's rejected reports due again at an instant, without a verdict on them; return how many."""
 
     def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 
@@ -21,6 +22,13 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait; zero and less return at once."""
+
+
+class Background(Protocol):
+    """What goes on beside the caller."""
+
+    def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call again and again, so many seconds apart, until what is returned is called."""
 
 
 class Events(Protocol):

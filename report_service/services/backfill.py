@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from report_service.ports import Clock, Events, StatusQueries, Undelivered
     from report_service.services.planner import Plan
-    from report_service.services.reconcile import Reconciler, RunResult
+    from report_service.services.reconcile import Reconciler
+    from report_service.services.run_result import RunResult
 
 
 class Fate(StrEnum):
@@ -117,7 +118,7 @@ class Backfill:
             closed = self._window(month).has_closed(self.clock.now())
             undelivered = self.status.undelivered(month) if closed else []
             yield Backfilled(month=month, result=result, undelivered=undelivered)
-            if result.error is not None or self.reconciler.means.stop() is not None:
+            if result.error is not None or self.reconciler.stop() is not None:
                 return
 
     def _window(self, month: ReportMonth) -> SubmissionWindow:

@@ -6,17 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import DONE, SENDABLE, State
-from report_service.domain.forecast import forecast
+from report_service.domain.delivery import DONE
 from report_service.errors import StoreUnavailable
 from report_service.ports import HealthSnapshot
-from report_service.services.reconcile import counts_of
+from report_service.services.outlook import outlook
 from report_service.services.reconcile_loop import RunEnd
+from report_service.services.run_result import counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from report_service.domain.api_clock import ApiClock
     from report_service.domain.months import ReportMonth, SubmissionWindow
     from report_service.domain.timetable import Timetable
     from report_service.ports import Clock, Events, Ledger, MonthCounts
@@ -39,6 +40,7 @@ class Heartbeat:
     watch: ReconcileLoop
     ledger: Ledger
     timetable: Timetable
+    api_clock: ApiClock
     clock: Clock
     events: Events
     worker_health: WorkerHealth
@@ -75,6 +77,7 @@ class Heartbeat:
         month_counts: MonthCounts | None = None
         figures: dict[str, object] = {}
         try:
+            self.watch.prepare_store()
             last_run = self.watch.last_run(month)
             self._holder = self.ledger.leases.holder() == self.ledger.instance
             month_counts = self.ledger.status.month_counts(month)
@@ -88,7 +91,7 @@ class Heartbeat:
             "window_closes_unix": int(window.last_send.timestamp()),
             "last_run_failed": int(self._has_failed(last_run)),
             "lease_holder": self._holder,
-            "skew_s": round(abs(self.watch.reconciler.session.skew_s), 1),
+            "skew_s": round(abs(self.api_clock.skew_s(at, at=self.clock.monotonic())), 1),
             **figures,
         }
         if self._is_news(state) or not only_news:
@@ -116,18 +119,12 @@ class Heartbeat:
         return self._failed
 
     def _outlook(self, month_counts: MonthCounts, window: SubmissionWindow, at: datetime) -> dict[str, object]:
-        waiting = self.ledger.attempts.waiting(month_counts.month)
-        outlook = forecast(
-            window,
-            at=at,
-            to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
-            rate_per_minute=self.requests_per_minute,
-            failure_rate=0.0,
-            last_retry_at=waiting and waiting[1],
+        found = outlook(
+            self.ledger.attempts, month_counts, window, at=at, rate_per_minute=self.requests_per_minute
         )
-        if outlook is None:
-            return {}
-        return {"forecast_unix": int(outlook.done_at.timestamp()), "forecast_in_time": outlook.in_time}
+        return (
+            {"forecast_unix": int(found.done_at.timestamp()), "forecast_in_time": found.in_time} if found else {}
+        )
 
     def _last_completed(self) -> dict[str, object]:
         found = self.ledger.status.last_completed()

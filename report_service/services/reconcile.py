@@ -8,56 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import DONE, SENDABLE, State
-from report_service.domain.forecast import Forecast, forecast
+from report_service.domain.delivery import DONE, State
 from report_service.domain.months import SubmissionWindow
-from report_service.errors import (
-    LeaseHeld,
-    LeaseLost,
-    ReportServiceError,
-    SourceUnavailable,
-    StoreUnavailable,
-)
+from report_service.errors import LeaseHeld, LeaseLost, ReportServiceError, SourceUnavailable, StoreUnavailable
 from report_service.ports import RunRecord
-from report_service.services.delivery.dispatcher import SLICE_S, Deliverer
-from report_service.services.delivery.lease_keeper import LeaseKeeper
-from report_service.services.delivery.outcomes import OutcomeHandler, RunStats
+from report_service.services.delivery.lease_keeper import acquire
+from report_service.services.outlook import outlook
+from report_service.services.run_result import RunResult, counts_of, emit_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from report_service.domain.forecast import Forecast
     from report_service.domain.months import ReportMonth
-    from report_service.ports import Events, Ledger, MonthCounts
-    from report_service.services.delivery.means import Means
-    from report_service.services.delivery.session import Session
-    from report_service.services.planner import Plan, Planner
-
-LOOK_BACK_S = 100.0
-"""How far back requests count into the pace: a minute, and the time that one may take."""
-ASK_AGAIN_S = 3.0
-"""Between two looks whether a lease is free: each is a transaction, and waiting is to cost next to nothing."""
-
-
-@dataclass(slots=True, kw_only=True)
-class RunResult:
-    """What a run came to."""
-
-    run_id: str
-    month: ReportMonth
-    window: SubmissionWindow
-    started: float  # monotonic
-    plan: Plan | None = None
-    delivered: RunStats | None = None
-    month_counts: MonthCounts | None = None
-    outlook: Forecast | None = None
-    closed: bool = False  # the window is over, and what there was to say of that was said
-    error: ReportServiceError | None = None  # why it could not go to its end
-
-    @property
-    def complete(self) -> bool:
-        """Return True if expected = delivered, with an inventory that can be believed (law 7)."""
-        shrunk = self.plan is not None and self.plan.shrunk
-        return self.error is None and self.month_counts is not None and self.month_counts.complete and not shrunk
+    from report_service.ports import Background, Clock, Events, Ledger, MonthCounts
+    from report_service.services.delivery.lease_keeper import LeaseKeeper
+    from report_service.services.delivery.service import DeliveryService
+    from report_service.services.planner import Planner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +33,12 @@ class Reconciler:
 
     ledger: Ledger
     planner: Callable[[Events], Planner]
-    means: Means
+    delivery: DeliveryService
+    clock: Clock
+    background: Background
     events: Events
-    session: Session
+    new_id: Callable[[], str]  # UUIDs
+    stop: Callable[[], str | None]  # why the process is asked to end, if it is
     window_guard_s: float
 
     def reconcile(
@@ -87,15 +57,23 @@ class Reconciler:
         by the result's `error`; there is one canonical log line whatever happens. Raises WindowNotOpen for a
         month that is not over, and LeaseHeld; then nothing is recorded.
         """
-        clock = self.means.clock
+        clock = self.clock
         window = SubmissionWindow.of(month, guard_s=self.window_guard_s)
         if clock.now() < window.opens:
             window.require_open(clock.now())
-        result = RunResult(run_id=self.means.new_id(), month=month, window=window, started=clock.monotonic())
+        result = RunResult(run_id=self.new_id(), month=month, window=window, started=clock.monotonic())
         run = RunRecord(run_id=result.run_id, month=month, started_by=trigger, started_at=clock.now())
         events = self.events.bind(run_id=result.run_id)
         try:
-            lease_keeper = self._tenure(events, patience_s if lease_patience_s is None else lease_patience_s)
+            lease = acquire(
+                self.ledger.leases,
+                endpoint=self.ledger.endpoint,
+                holder=self.ledger.instance,
+                clock=clock,
+                events=events,
+                patience_s=patience_s if lease_patience_s is None else lease_patience_s,
+                stop=self.stop,
+            )
             events.emit(
                 "run.started",
                 month=str(month),
@@ -103,7 +81,7 @@ class Reconciler:
                 endpoint=self.ledger.endpoint,
                 instance=self.ledger.instance,
             )
-            self._under_lease(lease_keeper, run, result, events, patience_s=patience_s, send=send)
+            self._under_lease(lease, run, result, events, patience_s=patience_s, send=send)
         except LeaseHeld:  # another process runs; this one did not begin
             raise
         except ReportServiceError as exc:
@@ -114,31 +92,9 @@ class Reconciler:
         self._finish(run, result, events)
         return result
 
-    def _tenure(self, events: Events, patience_s: float) -> LeaseKeeper:
-        """Take the lease, and wait for it if need be; raise LeaseHeld."""
-        clock = self.means.clock
-        began, waiting = clock.monotonic(), False
-        while True:
-            taken = self.ledger.leases.acquire(self.ledger.instance, at=clock.monotonic())
-            if not isinstance(taken, str):
-                events.emit("lease.acquired", holder=self.ledger.instance)
-                return LeaseKeeper(leases=self.ledger.leases, clock=clock, lease=taken)
-            if not waiting:
-                events.emit("lease.waiting", holder=taken)
-                waiting = True
-            if clock.monotonic() - began >= patience_s or self.means.stop():
-                raise LeaseHeld(
-                    f"{taken} delivers to {self.ledger.endpoint} at present",
-                    hint="One process delivers at a time. Try again when it is done, or with more --patience; "
-                    "the lease of a dead process ends by itself within a minute.",
-                )
-            ask_again_at = min(clock.monotonic() + ASK_AGAIN_S, began + patience_s)
-            while clock.monotonic() < ask_again_at and not self.means.stop():
-                clock.sleep(min(SLICE_S, ask_again_at - clock.monotonic()))
-
     def _under_lease(
         self,
-        lease_keeper: LeaseKeeper,
+        lease: LeaseKeeper,
         run: RunRecord,
         result: RunResult,
         events: Events,
@@ -146,69 +102,52 @@ class Reconciler:
         patience_s: float,
         send: bool,
     ) -> None:
-        clock, window = self.means.clock, result.window
+        end_keeping = lease.keep(self.background)
         try:
-            before = self.ledger.runs.last(run.month)
-            self.ledger.runs.begin(run, instance=self.ledger.instance)
-            self.ledger.attempts.recover_in_flight(
-                at=clock.now(), timeout_s=self.means.timeout_s, lease=lease_keeper.keep()
-            )
-            closed = window.has_closed(clock.now())
-            if not closed and (before is None or before.started_at < window.opens):
-                events.emit(
-                    "window.opened",
-                    month=str(run.month),
-                    window_opens_unix=int(window.first_send.timestamp()),
-                    window_closes_unix=int(window.last_send.timestamp()),
-                )
-            first = closed and (
-                not _closed_by(before, window) or not self.ledger.status.month_counts(run.month).expected
-            )
-            try:
-                result.plan = self.planner(events).plan(run.month, hold=lease_keeper.keep, closed=closed)
-            except SourceUnavailable as exc:  # what was planned before goes out all the same
-                result.error = exc
-            finally:
-                if closed:
-                    self._close(run, events, lease_keeper, first=first)
-                    result.closed = True
+            closed = self._plan(lease, run, result, events)
             if send and not closed:
-                self._deliver(lease_keeper, run, result, events, patience_s=patience_s)
+                dispatcher = self.delivery.dispatcher(
+                    result.window, run_id=run.run_id, lease=lease, events=events, patience_s=patience_s
+                )
+                result.stats = dispatcher.stats
+                dispatcher.run()
+                result.error = dispatcher.stats.halted or result.error
         finally:
-            self._let_go(lease_keeper, events)
+            end_keeping()
+            self._release(lease, events)
 
-    def _deliver(
-        self, lease_keeper: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
-    ) -> None:
-        clock, rate_limiter = self.means.clock, self.means.new_rate_limiter()
-        rate_limiter.restore(self.ledger.attempts.sent_since(LOOK_BACK_S, at=clock.now()), at=clock.monotonic())
-        result.delivered = RunStats(skew_s=self.session.skew_s)
-        outcomes = OutcomeHandler(
-            means=self.means,
-            events=events,
-            session=self.session,
-            rate_limiter=rate_limiter,
-            last_send=result.window.last_send,
-            done=result.delivered,
-            settled_at=clock.monotonic(),
+    def _plan(self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events) -> bool:
+        """Bring the ledger in line with the source; return True if the window is over, and end the month then."""
+        clock, window = self.clock, result.window
+        before = self.ledger.runs.last(run.month)
+        self.ledger.runs.begin(run, instance=self.ledger.instance)
+        self.ledger.attempts.recover_in_flight(
+            at=clock.now(), timeout_s=self.delivery.timeout_s, lease=lease.ensure_held()
         )
-        Deliverer(
-            attempts=self.ledger.attempts,
-            means=self.means,
-            events=events,
-            window=result.window,
-            run_id=run.run_id,
-            patience_s=patience_s,
-            lease_keeper=lease_keeper,
-            outcomes=outcomes,
-        ).run()
-        result.error = result.delivered.halted or result.error
+        closed = window.has_closed(clock.now())
+        if not closed and (before is None or before.started_at < window.opens):
+            events.emit(
+                "window.opened",
+                month=str(run.month),
+                window_opens_unix=int(window.first_send.timestamp()),
+                window_closes_unix=int(window.last_send.timestamp()),
+            )
+        first = closed and (
+            not _closed_by(before, window) or not self.ledger.status.month_counts(run.month).expected
+        )
+        try:
+            result.plan = self.planner(events).plan(run.month, hold=lease.ensure_held, closed=closed)
+        except SourceUnavailable as exc:  # what was planned before goes out all the same
+            result.error = exc
+        finally:
+            if closed:
+                self._close(run, events, lease, first=first)
+                result.closed = True
+        return closed
 
-    def _close(self, run: RunRecord, events: Events, lease_keeper: LeaseKeeper, *, first: bool) -> None:
+    def _close(self, run: RunRecord, events: Events, lease: LeaseKeeper, *, first: bool) -> None:
         """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended."""
-        for report in self.ledger.attempts.close_month(
-            run.month, at=self.means.clock.now(), lease=lease_keeper.keep()
-        ):
+        for report in self.ledger.attempts.close_month(run.month, at=self.clock.now(), lease=lease.ensure_held()):
             events.emit(
                 "report.missed",
                 key=str(report.key),
@@ -230,9 +169,9 @@ class Reconciler:
             lost = {state.value: month_counts.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
             events.emit("window.missed", **counts, **lost)
 
-    def _let_go(self, lease_keeper: LeaseKeeper, events: Events) -> None:
+    def _release(self, lease: LeaseKeeper, events: Events) -> None:
         try:
-            self.ledger.leases.release(lease_keeper.lease)
+            lease.release()
         except StoreUnavailable as exc:  # it ends by itself; what went wrong before this matters more
             events.emit("store.lost", detail=exc.message)
 
@@ -240,19 +179,19 @@ class Reconciler:
         self, run: RunRecord, result: RunResult, events: Events, *, crash: BaseException | None = None
     ) -> None:
         """Record how the run ended, and write its one canonical line whatever comes in between."""
-        outcome = "failed" if crash else self._outcome(result)
+        outcome = "failed" if crash else result.outcome(stopping=self.stop() is not None)
+        duration_s = self.clock.monotonic() - result.started
         fields: dict[str, object] = {
             "month": str(run.month),
             "trigger": run.started_by,
-            "duration_s": round(self.means.clock.monotonic() - result.started, 3),
+            "duration_s": round(duration_s, 3),
         }
         try:
             result.month_counts = self.ledger.status.month_counts(run.month)
             result.outlook = self._outlook(result, result.month_counts)
-            fields |= counts_of(result.month_counts) | self._figures(result)
-            run = replace(
-                run, ended_at=self.means.clock.now(), result=outcome, detail=str(result.error or crash or "")
-            )
+            skew_s = self.delivery.api_clock.skew_s(self.clock.now(), at=self.clock.monotonic())
+            fields |= counts_of(result.month_counts) | result.figures(duration_s=duration_s, skew_s=skew_s)
+            run = replace(run, ended_at=self.clock.now(), result=outcome, detail=str(result.error or crash or ""))
             self.ledger.runs.end(run, summary=fields)
         except StoreUnavailable as exc:
             result.error = result.error or exc
@@ -260,96 +199,31 @@ class Reconciler:
             crash = crash or exc
             raise
         finally:
-            self._say(result, fields, events, outcome, crash)
+            if isinstance(result.error, LeaseLost):
+                events.emit("lease.lost", holder=self.ledger.instance, detail=result.error.message)
+            emit_end(events, result, fields, outcome=outcome, crash=crash)
 
-    def _outcome(self, result: RunResult) -> str:
-        """Return how the run ended, for the ledger: `interrupted` is one that should be made again at once."""
-        did = result.delivered
-        if isinstance(result.error, StoreUnavailable) and not result.closed:
-            return "interrupted"
-        if result.error is not None:
-            return "halted" if did is not None and did.halted else "failed"
-        return "interrupted" if did is not None and did.stopped and self.means.stop() else "completed"
-
-    def _say(
-        self,
-        result: RunResult,
-        fields: dict[str, object],
-        events: Events,
-        outcome: str,
-        crash: BaseException | None,
-    ) -> None:
-        """Write the run's canonical line, and what goes with it."""
-        error, month = crash or result.error, str(result.month)
-        if isinstance(error, LeaseLost):
-            events.emit("lease.lost", holder=self.ledger.instance, detail=error.message)
-        if error is None:
-            events.emit("run.completed", **fields)
-        else:
-            reason, detail = _snake(type(error).__name__), str(error)
-            hint = error.hint if isinstance(error, ReportServiceError) else None
-            if outcome == "halted":
-                events.emit("run.halted", month=month, reason=reason, detail=detail, hint=hint)
-            events.emit("run.failed", **fields, reason=reason, detail=detail, hint=hint, exception=crash)
-        if result.month_counts is not None and result.outlook is not None and not result.outlook.in_time:
-            events.emit(
-                "forecast.late",
-                month=month,
-                window_closes_unix=int(result.window.last_send.timestamp()),
-                outstanding=result.month_counts.expected - result.month_counts.count(DONE),
-                forecast_unix=int(result.outlook.done_at.timestamp()),
-            )
-
-    def _outlook(self, result: RunResult, month_counts: MonthCounts) -> Forecast | None:
-        """Say when the month will be done at the pace and with the failures of this run."""
-        clock, did = self.means.clock, result.delivered
-        pace, failure_rate = self.means.new_rate_limiter().rate_per_minute(clock.monotonic()), 0.0
-        if did is not None and did.busy_s:  # so many at once, each as long as they took: that is the most
-            pace = min(pace, 60 * self.means.executor.capacity * did.requests / did.busy_s)
-        if did is not None and did.failed:
-            failure_rate = did.failed / (did.failed + did.settled)
-        waiting = self.ledger.attempts.waiting(result.month)
-        return forecast(
+    def _outlook(self, result: RunResult, counts: MonthCounts) -> Forecast | None:
+        """Return when the month will be done at the pace and with the failures of this run."""
+        stats, failure_rate = result.stats, 0.0
+        pace = self.delivery.new_rate_limiter().rate_per_minute(self.clock.monotonic())
+        if stats is not None and stats.rate_per_minute is not None:
+            pace = stats.rate_per_minute
+        if stats is not None and stats.busy_s:  # so many at once, each as long as they took: that is the most
+            pace = min(pace, 60 * self.delivery.executor.capacity * stats.requests / stats.busy_s)
+        if stats is not None and stats.failed:
+            failure_rate = stats.failed / (stats.failed + stats.settled)
+        return outlook(
+            self.ledger.attempts,
+            counts,
             result.window,
-            at=clock.now(),
-            to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
+            at=self.clock.now(),
             rate_per_minute=pace,
             failure_rate=failure_rate,
-            last_retry_at=waiting and waiting[1],
         )
-
-    def _figures(self, result: RunResult) -> dict[str, object]:
-        did, took_s = result.delivered or RunStats(), self.means.clock.monotonic() - result.started
-        fields: dict[str, object] = {
-            "complete": result.complete,
-            "sent": did.requests,
-            "throttled": did.throttled,
-            "rate_per_minute": round(60 * did.requests / took_s, 1) if took_s > 0 else 0.0,
-        }
-        if result.delivered is not None:
-            fields["skew_s"] = round(abs(did.skew_s), 1)
-        if result.outlook is not None:
-            fields["forecast_unix"] = int(result.outlook.done_at.timestamp())
-            fields["forecast_in_time"] = result.outlook.in_time
-        return fields
-
-
-def counts_of(month_counts: MonthCounts) -> dict[str, object]:
-    """Return a month's counts as the log has them."""
-    states = {state.value: month_counts.count([state]) for state in State}
-    return {
-        "expected": month_counts.expected,
-        "delivered": month_counts.count(DONE),
-        "drifted": month_counts.drifted,
-        **states,
-    }
 
 
 def _closed_by(before: RunRecord | None, window: SubmissionWindow) -> bool:
     """Return True if a run said how the month ended; one that was cut off may not have."""
     cut_off = before is None or before.result in {None, "interrupted"}
     return before is not None and before.started_at >= window.closes and not cut_off
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

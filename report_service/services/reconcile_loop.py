@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from report_service.domain.timetable import Timetable
     from report_service.ports import Clock, Events, RunLog, RunRecord, StatusQueries
     from report_service.services.health import WorkerHealth
-    from report_service.services.reconcile import Reconciler, RunResult
+    from report_service.services.reconcile import Reconciler
+    from report_service.services.run_result import RunResult
 
 COMPLETE_SWEEP = timedelta(hours=6)
 """How often a complete month is planned again: hubs may be entered late, delivered rows may change."""
@@ -153,11 +154,12 @@ class ReconcileLoop:
     def ready(self) -> None:
         """Make the store's tables usable, now or, if it is away, as soon as it is back; raise SchemaOutdated."""
         try:
-            self._ready()
+            self.prepare_store()
         except StoreUnavailable as lost:
             self._lost(lost.message)
 
-    def _ready(self) -> None:
+    def prepare_store(self) -> None:
+        """Make the store's tables usable, if that was not done yet; raise StoreUnavailable, SchemaOutdated."""
         if not self._prepared:
             self.prepare()
             self._prepared = True
@@ -166,7 +168,7 @@ class ReconcileLoop:
         """Do what is due now; stand by while another process delivers, and while the store is away."""
         self.worker_health.moved()
         try:
-            self._ready()
+            self.prepare_store()
             # Who holds the lease was said, and the next look tries again; a window ends so when the clock was set.
             with suppress(LeaseHeld, WindowError):
                 self._catch_up()
@@ -208,7 +210,7 @@ class ReconcileLoop:
         return LastRun(began=own.began, age=age, fresh=True, end=own.end, run_id=own.run_id)
 
     def _stopping(self) -> bool:
-        return self.reconciler.means.stop() is not None
+        return self.reconciler.stop() is not None
 
     def _months(self) -> Iterator[ReportMonth]:
         """Yield the months that may want something: the newest, and those whose closing is not recorded."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import SENDABLE, State
-from report_service.domain.forecast import Forecast, forecast
+from report_service.domain.delivery import State
 from report_service.domain.months import SubmissionWindow
+from report_service.services.outlook import outlook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from report_service.domain.forecast import Forecast
     from report_service.domain.months import ReportMonth
     from report_service.ports import DeliveryStatus, Ledger, MonthCounts, RunRecord
 
@@ -99,15 +100,6 @@ def status_of(
 ) -> MonthStatus:
     """Return how a month stands; the forecast takes the configured pace."""
     window, month_counts = SubmissionWindow.of(month, guard_s=guard_s), ledger.status.month_counts(month)
-    waiting = ledger.attempts.waiting(month)
-    outlook = forecast(
-        window,
-        at=at,
-        to_send=month_counts.count(SENDABLE | {State.IN_FLIGHT}),
-        rate_per_minute=requests_per_minute,
-        failure_rate=0.0,
-        last_retry_at=waiting[1] if waiting else None,
-    )
     return MonthStatus(
         month=month,
         endpoint=ledger.endpoint,
@@ -115,7 +107,7 @@ def status_of(
         at=at,
         month_counts=month_counts,
         outstanding=ledger.status.outstanding(month),
-        outlook=outlook,
+        outlook=outlook(ledger.attempts, month_counts, window, at=at, rate_per_minute=requests_per_minute),
         last_run=ledger.runs.last(month),
     )
 

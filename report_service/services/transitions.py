@@ -1,4 +1,4 @@
-"""Say what changed, and not again what is still so."""
+"""Emit what changed, and not again what is still so; what stays wrong is told once a day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from report_service.ports import Events
+    from report_service.ports import Clock, Events
 
 _STORE, _LEASE = "store", "lease"
 _FACTS = {
@@ -18,28 +18,38 @@ _FACTS = {
 }
 """Which fact an event is about."""
 
+DAILY = frozenset({"contract.drifted", "inventory.unrecognised", "kind.paused"})
+"""Events that each run would repeat while a fault lasts: told anew when another month or kind is concerned."""
+DAY_S = 86_400.0
+
 
 class TransitionsOnly:
     """A sink (`ports.Events`) that lets an event about the store or the lease through only when it is news.
 
-    A daemon looks again every few seconds, and several parts of it notice that the store is away. Everything
-    else passes. Safe for use by several threads.
+    A daemon looks again every few seconds, and several parts of it notice that the store is away. Events that are
+    DAILY pass once a day. Everything else passes. Safe for use by several threads.
     """
 
-    def __init__(self, events: Events, known: _Known | None = None) -> None:
+    def __init__(self, events: Events, clock: Clock, known: _Known | None = None) -> None:
         """Take the sink behind it; bound sinks share what is `known`."""
         self._events = events
+        self._clock = clock
         self._known = known or _Known()
 
     def emit(self, event: str, /, **fields: object) -> None:
-        """Say one declared event, if it is news."""
+        """Emit one declared event, if it is news."""
         fact = _FACTS.get(event)
-        if fact is None or self._known.is_news(fact, (event, fields.get("holder"))):
+        if event in DAILY:
+            about = f"{event} {fields.get('month')} {fields.get('kind')}"
+            passes = self._known.is_old(about, self._clock.monotonic())
+        else:
+            passes = fact is None or self._known.is_news(fact, (event, fields.get("holder")))
+        if passes:
             self._events.emit(event, **fields)
 
     def bind(self, **fields: object) -> TransitionsOnly:
         """Return a sink that adds these fields to each event."""
-        return TransitionsOnly(self._events.bind(**fields), self._known)
+        return TransitionsOnly(self._events.bind(**fields), self._clock, self._known)
 
 
 class _Known:
@@ -48,9 +58,19 @@ class _Known:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._said: dict[str, object] = {_STORE: ("store.recovered", None)}
+        self._said_at: dict[str, float] = {}
 
     def is_news(self, fact: str, said: object) -> bool:
         """Return True if it differs from what was said last, and remember it."""
         with self._lock:
             before, self._said[fact] = self._said.get(fact), said
         return said != before
+
+    def is_old(self, about: str, at: float) -> bool:
+        """Return True if it was not said for a day before the monotonic `at`, and remember that it is said now."""
+        with self._lock:
+            before = self._said_at.get(about)
+            if before is not None and at - before < DAY_S:
+                return False
+            self._said_at[about] = at
+        return True

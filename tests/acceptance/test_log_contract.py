@@ -32,7 +32,7 @@ CLOSES = datetime(2026, 11, 30, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SCHEMA = json.loads((FOLDER / "log-events.schema.json").read_text(encoding="utf-8"))
 
-WorkerConnection = dict[str, Any]
+Line = dict[str, Any]
 
 
 # --- real processes
@@ -145,6 +145,26 @@ def refused_credentials(story: Story) -> None:
     story.beat()
 
 
+def an_endpoint_that_is_down_and_another_that_speaks_otherwise(story: Story) -> None:
+    story.site.store(operator(hubs=10))
+    story.faults("503@hub_rating#1-6", "html@point_rating#1")
+    story.start()
+    story.beat()
+
+
+def a_kind_that_is_rejected_as_a_whole(story: Story) -> None:
+    story.site.store(operator(hubs=25))
+    story.faults("400@ad_hoc_tariff")
+    story.start()
+    story.beat()
+
+
+def ids_of_another_system(story: Story) -> None:
+    story.faults("404@hub_rating", "404@ad_hoc_tariff", "404@point_rating")
+    story.start()
+    story.beat()
+
+
 def too_slow_for_what_is_left(story: Story) -> None:
     story.world.turn_to(CLOSES - timedelta(minutes=8))
     story.start(obelis__requests_per_minute="1")
@@ -180,11 +200,20 @@ def a_store_that_goes_away(story: Story) -> None:
 
 
 PROCESSES = a_run_by_hand, a_daemon_in_a_container, a_daemon_with_wrong_settings, a_daemon_with_a_bug
-STORIES = a_month_of_troubles, refused_credentials, too_slow_for_what_is_left, two_replicas, a_store_that_goes_away
+STORIES = (
+    a_month_of_troubles,
+    refused_credentials,
+    an_endpoint_that_is_down_and_another_that_speaks_otherwise,
+    a_kind_that_is_rejected_as_a_whole,
+    ids_of_another_system,
+    too_slow_for_what_is_left,
+    two_replicas,
+    a_store_that_goes_away,
+)
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[WorkerConnection]]:
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Line]]:
     """Return the lines of every log that the plots bring about."""
     texts = [plot(tmp_path_factory.mktemp(plot.__name__)) for plot in PROCESSES]
     for tale in STORIES:
@@ -203,28 +232,28 @@ def tell(tale: Callable[[Story], None], folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lines(logs: list[list[WorkerConnection]]) -> list[WorkerConnection]:
+def lines(logs: list[list[Line]]) -> list[Line]:
     """Return every line."""
     return [line for log in logs for line in log]
 
 
-def test_every_line_keeps_the_contract(lines: list[WorkerConnection]) -> None:
+def test_every_line_keeps_the_contract(lines: list[Line]) -> None:
     contract = jsonschema.Draft202012Validator(SCHEMA)
     wrong = [(line, error.message) for line in lines for error in contract.iter_errors(line)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_every_declared_event_is_written_by_something_real(lines: list[WorkerConnection], event: str) -> None:
+def test_every_declared_event_is_written_by_something_real(lines: list[Line], event: str) -> None:
     assert event in {line["event"] for line in lines}
 
 
-def test_no_line_but_a_librarys_says_that_an_event_broke_the_contract(lines: list[WorkerConnection]) -> None:
+def test_no_line_but_a_librarys_says_that_an_event_broke_the_contract(lines: list[Line]) -> None:
     messages = [line for line in lines if line["event"] == "log.message"]
     assert [line for line in messages if line["logger"].startswith("report_service.logs")] == []
 
 
-def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[list[WorkerConnection]]) -> None:
+def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[list[Line]]) -> None:
     runs = [(log, line["run_id"]) for log in logs for line in log if line["event"] == "run.started"]
     assert len(runs) > 10
     for log, run in runs:
@@ -233,7 +262,7 @@ def test_each_run_has_one_line_at_its_beginning_and_one_at_its_end(logs: list[li
         assert events.count("run.completed") + events.count("run.failed") == 1
 
 
-def test_the_runs_id_is_on_every_line_of_a_run_and_on_no_other(lines: list[WorkerConnection]) -> None:
+def test_the_runs_id_is_on_every_line_of_a_run_and_on_no_other(lines: list[Line]) -> None:
     inside = ("report.", "auth.", "pace.", "data.", "source.", "window.opened", "window.missed")
     outside = ("service.", "config.", "run.heartbeat", "window.closing", "store.upgraded")
     assert [line for line in lines if line["event"].startswith(inside) and "run_id" not in line] == []

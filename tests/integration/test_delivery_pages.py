@@ -11,9 +11,9 @@ from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.mock_api.app import MockObelis
 from report_service.mock_api.operator import made_up_operator
 from report_service.ports import CompletedRequest
-from report_service.services.delivery.dispatcher import PAGE
+from report_service.services.delivery.backlog import PAGE
 from report_service.settings import load_settings
-from tests.support.fakes import FakeClock, RecordingEvents
+from tests.support.fakes import FakeClock, NoBackground, RecordingEvents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class SevenAtOnce:
 
     def submit(self, request: Request, send_check: SendCheck) -> None:
         answer = self.api.exchange(request, send_check)
-        self.ended.append(CompletedRequest(request=request, answer=answer, started=1000.0, ended=1000.0))
+        self.ended.append(CompletedRequest(request=request, response=answer, started=1000.0, ended=1000.0))
 
     def completed(self, timeout_s: float) -> Sequence[CompletedRequest]:
         ended, self.ended = self.ended, []
@@ -58,6 +58,9 @@ class NoPace:
     def throttled(self, at: float, *, retry_after_s: float | None = None, started: float | None = None) -> None:
         pass
 
+    def slow_down(self, at: float, *, hold_s: float) -> float:
+        return 2000.0
+
     def rate_per_minute(self, at: float) -> float:
         return 2000.0
 
@@ -74,6 +77,7 @@ def test_a_month_of_several_pages_is_sent_once(tmp_path: Path) -> None:
         events=RecordingEvents(),
         redact=str,
         clock=clock,
+        background=NoBackground(),
         mock=mock,
         new_rate_limiter=NoPace,
         executor=SevenAtOnce,
@@ -90,6 +94,6 @@ def test_a_month_of_several_pages_is_sent_once(tmp_path: Path) -> None:
     service.close()
 
     assert result.complete
-    assert result.delivered is not None
-    assert result.delivered.sent == 1 + 30 + 10 * (PAGE // 5) == mock.stats()["reports"]
+    assert result.stats is not None
+    assert result.stats.sent == 1 + 30 + 10 * (PAGE // 5) == mock.stats()["reports"]
     assert mock.stats()["conflicts"] == 0

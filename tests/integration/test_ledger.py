@@ -110,7 +110,7 @@ def test_what_cannot_be_sent_any_more_waits_for_no_try(desk: Desk, found: Source
     assert desk.row("a").next_attempt_at == later(300)
     desk.plan({"a": found})
     assert desk.row("a").next_attempt_at is None
-    assert desk.ledger.attempts.waiting(MONTH) is None
+    assert desk.ledger.attempts.next_attempt(MONTH) is None
 
 
 def test_a_plan_leaves_the_next_try_of_an_unknown_end_as_it_is(desk: Desk) -> None:
@@ -147,7 +147,7 @@ def test_kinds_and_months_are_kept_apart(desk: Desk) -> None:
     desk.plan({"a": row(2)})
     assert desk.ledger.plans.known_deliveries(MONTH, AD_HOC_TARIFF) == {}
     assert desk.ledger.plans.known_deliveries(MONTH.shift(1), HUB_RATING) == {}
-    assert desk.ledger.attempts.due(MONTH.shift(1), at=NOW, limit=10) == []
+    assert desk.ledger.attempts.due(MONTH.shift(1), HUB_RATING, at=NOW, limit=10) == []
 
 
 # --- what is no longer due
@@ -166,7 +166,7 @@ def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
     }
     assert desk.ledger.status.month_counts(MONTH).expected == 1
     assert desk.subjects(at=later(9999)) == ["due"]
-    assert desk.ledger.attempts.waiting(MONTH) is None
+    assert desk.ledger.attempts.next_attempt(MONTH) is None
     assert [one.key.subject for one in desk.ledger.status.outstanding(MONTH)] == ["due"]
 
 
@@ -237,13 +237,13 @@ def test_a_waiver_counts_from_the_next_plan_on_and_so_does_its_end(desk: Desk) -
 # --- what is due
 
 
-def test_what_was_never_tried_comes_first_and_then_the_order_of_kinds(desk: Desk) -> None:
+def test_what_waited_comes_first_within_the_order_of_kinds(desk: Desk) -> None:
     desk.plan({"retried": row(2)}, kind=NONDISCRIMINATORY_ACCESS)
     desk.deliver({"retried": ApiResponse(http_status=429)})
     for kind in reversed(KINDS):
         desk.plan({} if kind is HOTLINE_RATING else {f"{kind}-b": row(2), f"{kind}-a": row(2)}, kind=kind)
     desk.plan({"": row(2)}, kind=HOTLINE_RATING)
-    ordered = ["", *(f"{kind}-{name}" for kind in KINDS[1:] for name in "ab"), "retried"]
+    ordered = ["", "retried", *(f"{kind}-{name}" for kind in KINDS[1:] for name in "ab")]
     assert desk.subjects(at=later(3600)) == ordered
 
 
@@ -268,7 +268,7 @@ def test_only_what_can_be_sent_is_due(desk: Desk) -> None:
     desk.plan({state.value: row(2) for state in State})
     for state in State:
         force(desk, state.value, state=state.value)
-    assert desk.subjects() == ["pending", "retrying"]
+    assert desk.subjects() == ["retrying", "pending"]
 
 
 def test_a_due_report_has_all_that_its_delivery_takes(desk: Desk) -> None:
@@ -301,14 +301,20 @@ def test_a_row_that_changed_while_its_bytes_have_an_unknown_end_drifts_once_they
     assert desk.row("a").drift is outdated
 
 
-def test_waiting_says_when_the_first_and_the_last_are_due(desk: Desk) -> None:
+def test_the_first_and_the_last_of_those_that_wait_are_known(desk: Desk) -> None:
     desk.plan({"a": row(2), "b": row(2), "c": row(2)})
-    assert desk.ledger.attempts.waiting(MONTH) is None
+    assert desk.ledger.attempts.next_attempt(MONTH) is None
     desk.deliver({"a": UNKNOWN_HUB, "b": TIME_OUT})
-    assert desk.ledger.attempts.waiting(MONTH) == (later(2), later(300))
+    assert (desk.ledger.attempts.next_attempt(MONTH), desk.ledger.attempts.last_attempt(MONTH)) == (
+        later(2),
+        later(300),
+    )
     desk.deliver({"b": YES}, at=later(2))
-    assert desk.ledger.attempts.waiting(MONTH) == (later(300), later(300))
-    assert desk.ledger.attempts.waiting(MONTH.shift(-1)) is None
+    assert (desk.ledger.attempts.next_attempt(MONTH), desk.ledger.attempts.last_attempt(MONTH)) == (
+        later(300),
+        later(300),
+    )
+    assert desk.ledger.attempts.last_attempt(MONTH.shift(-1)) is None
 
 
 # --- from the answer to the row
@@ -327,6 +333,7 @@ ROWS = {
     Outcome.THROTTLED: (State.RETRYING, None, False),
     Outcome.MISDIRECTED: (State.RETRYING, None, False),
     Outcome.REFUSED: (State.RETRYING, None, False),
+    Outcome.OUT_OF_WINDOW: (State.RETRYING, None, False),
 }
 """State, evidence, and whether an attempt has an unknown end, after a first attempt."""
 AFTER_AN_UNKNOWN_END = {
@@ -871,7 +878,7 @@ def test_what_the_mock_accepted_is_due_as_soon_as_the_store_is_pointed_at_a_real
 LOOKS: list[Callable[[Desk], object]] = [
     lambda desk: desk.ledger.plans.known_deliveries(MONTH, HUB_RATING),
     lambda desk: desk.due(at=later(9999)),
-    lambda desk: desk.ledger.attempts.waiting(MONTH),
+    lambda desk: desk.ledger.attempts.next_attempt(MONTH),
     lambda desk: desk.ledger.status.month_counts(MONTH).expected,
     lambda desk: desk.ledger.status.outstanding(MONTH),
     lambda desk: desk.ledger.status.undelivered(MONTH),

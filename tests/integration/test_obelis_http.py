@@ -445,7 +445,9 @@ def test_permission_is_asked_again_when_the_connection_stands(bench: Bench) -> N
     api = bench.api(server.url)
     answers = iter([None, "the window has closed"])
     request = Request(request_id="id", verb="POST", path="/reports", body=b"{}", token=TOKEN)
-    assert api.exchange(request, lambda: next(answers)) == ApiResponse(sent=False, detail="the window has closed")
+    assert api.exchange(request, lambda: next(answers)) == ApiResponse(
+        sent=False, cancelled=True, detail="the window has closed"
+    )
     assert server.hung_up.wait(10)
     assert (server.connections, server.seen) == (1, [])
     assert post(api).http_status == 200

@@ -56,8 +56,8 @@ def test_who_is_asked_to_end_sends_nothing_more_and_records_what_is_under_way(tm
         assert set(states) == {State.ACCEPTED, State.PENDING}
         assert result.error is None
         assert not result.complete
-        assert result.delivered is not None
-        assert result.delivered.stopped == "SIGTERM"
+        assert result.stats is not None
+        assert result.stats.stopped == "SIGTERM"
         assert canonical(process.events)["accepted"] == states[State.ACCEPTED]
         last = process.service.ledger.runs.last(MONTH)
         assert last is not None
@@ -125,7 +125,7 @@ def test_who_waits_for_the_store_ends_when_grace_is_over(tmp_path: Path) -> None
     with place.process(stop=stop, tap=away) as process:
         result = process.run()
         assert canonical(process.events)["reason"] == "store_unavailable"
-        assert result.delivered is not None
+        assert result.stats is not None
     assert world.monotonic() <= stop.asked_at + 9
 
 

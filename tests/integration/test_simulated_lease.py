@@ -9,13 +9,13 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld, LeaseLost
 from report_service.mock_api.latency import constant
-from report_service.services.reconcile import ASK_AGAIN_S
+from report_service.services.delivery.lease_keeper import ASK_AGAIN_S
 from tests.support.simulation import MONTH, Site, World, site, site_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from report_service.services.reconcile import RunResult
+    from report_service.services.run_result import RunResult
 
 
 class Pause:
@@ -33,6 +33,9 @@ class Pause:
         if self._step not in (step, len(self.steps)):
             return
         self._step = ""
+        stopped = list(self._place.backgrounds)
+        for background in stopped:
+            background.paused = True
         self._place.world.turn(self._for_s)
         if self._others:
             self._place.ask("UPDATE leases SET expires_at = '2026-01-01 00:00:00.000000'")
@@ -40,6 +43,8 @@ class Pause:
                 self.by_the_other = other.run(patience_s=3600)
         self.arrived = len(self._place.world.calls)
         self.rows = deliveries(self._place)
+        for background in stopped:
+            background.paused = False
 
 
 def deliveries(place: Site) -> list[tuple[object, ...]]:

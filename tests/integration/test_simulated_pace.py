@@ -10,7 +10,7 @@ import pytest
 from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from report_service.services.reconcile import LOOK_BACK_S
+from report_service.services.delivery.service import LOOK_BACK_S
 from tests.support.simulation import Kill, World, site
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def test_what_is_under_way_when_it_comes_back_is_not_taken_for_lost(tmp_path: Pa
             adopted.append(place.ask("SELECT count(*) AS n FROM deliveries WHERE state = 'retrying'")[0].n)
 
     with place.process(tap=tap) as process:
-        place.world.after(55.0, lambda: setattr(away, "_step", "ledger.renew"))
+        place.world.after(55.0, lambda: setattr(away, "_step", "ledger.record"))
         assert process.run().complete
     assert adopted == [0, 0]
 

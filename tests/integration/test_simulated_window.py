@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.errors import SourceUnavailable, WindowNotOpen
+from report_service.errors import ClockDisagrees, SourceUnavailable, WindowNotOpen
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from tests.support.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, operator, site
@@ -38,8 +38,8 @@ def test_a_run_shortly_before_the_end_stops_at_the_guard(tmp_path: Path) -> None
     assert world.now() - LAST_SEND < timedelta(seconds=2)
     assert result.error is None
     assert not result.complete
-    assert result.delivered is not None
-    assert result.delivered.stopped == "the window of 2026-10 is not open"
+    assert result.stats is not None
+    assert result.stats.stopped == "the window of 2026-10 is not open"
 
 
 def test_a_run_waits_for_a_retry_no_longer_than_the_window_is_open(tmp_path: Path) -> None:
@@ -86,11 +86,13 @@ def test_both_clocks_must_lie_in_the_window(
         [skewed] = process.events.of("clock.skewed")
         assert skewed["skew_s"] == pytest.approx(600, abs=2)
         assert skewed["skew_direction"] == direction
-        line = process.events.of("run.completed")[0]
+        line = process.events.of("run.completed" if sends else "run.failed")[0]
         assert line["skew_s"] == pytest.approx(600, abs=2)
         if not sends:
-            assert result.delivered is not None
-            assert "by the API's clock, " in str(result.delivered.stopped)
+            assert result.stats is not None
+            assert "by the API's clock, " in str(result.stats.stopped)
+            assert isinstance(result.error, ClockDisagrees)
+            assert process.events.of("run.halted")[-1]["reason"] == "clock_disagrees"
     assert len(world.reports()) == (11 if sends else 0)
 
 
@@ -127,7 +129,7 @@ def test_a_plan_alone_sends_nothing(tmp_path: Path) -> None:
     with place.process() as process:
         result = process.run(send=False)
         assert process.states() == {State.PENDING: 11}
-    assert result.delivered is None
+    assert result.stats is None
     assert place.world.calls == []
 
 

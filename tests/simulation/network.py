@@ -107,6 +107,6 @@ class SimulatedExecutor:
         if self._process.dead:
             return
         ended = self._clock.monotonic()
-        self._ended.append(CompletedRequest(request=request, answer=answer, started=started, ended=ended))
+        self._ended.append(CompletedRequest(request=request, response=answer, started=started, ended=ended))
         if self._waiting is not None:
             self._waiting.wake()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from report_service.logs.sink import LogEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from report_service.events import Level
 
@@ -31,6 +31,13 @@ class RecordingEvents(LogEvents):
 
     def _record(self, level: Level, event: str, fields: Mapping[str, object], /) -> None:
         self.emitted.append((event, dict(fields)))
+
+
+class NoBackground:
+    """Nothing goes on beside the caller."""
+
+    def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
 
 
 class FakeClock:

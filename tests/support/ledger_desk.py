@@ -96,7 +96,13 @@ class Desk:
         self.ledger.plans.save_plan(self.month, kind, changes, at=self.at, lease=self.lease)
 
     def due(self, *, at: datetime | None = None, limit: int = 100) -> list[Delivery]:
-        return self.ledger.attempts.due(self.month, at=at or self.at, limit=limit)
+        """Return what is due, kind by kind, in the order of sending."""
+        found = [
+            delivery
+            for kind in KINDS
+            for delivery in self.ledger.attempts.due(self.month, kind, at=at or self.at, limit=limit)
+        ]
+        return found[:limit]
 
     def subjects(self, *, at: datetime | None = None, limit: int = 100) -> list[str]:
         return [delivery.key.subject for delivery in self.due(at=at, limit=limit)]

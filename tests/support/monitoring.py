@@ -26,7 +26,7 @@ from report_service.bootstrap import Daemon, build_daemon
 from report_service.events import Level
 from report_service.logs.config import Logging, configure_logging
 from report_service.mock_api.injected_faults import InjectedFault
-from tests.support.simulation import SimulatedExecutor, World, settings_of, site
+from tests.support.simulation import SimulatedBackground, SimulatedExecutor, World, settings_of, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -206,6 +206,7 @@ class Story:
             redact=logging.redactor,
             write=lambda _pulse: None,
             clock=self.world,
+            background=SimulatedBackground(self.world),
             mock=self.world.mock,
             executor=executor or (lambda api: SimulatedExecutor(api, self.world, 16)),
             seed=len(self.tellers) + 1,

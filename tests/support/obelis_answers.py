@@ -82,6 +82,7 @@ CASES = [
     case("400, 0.9: no such location", 400, ocpi(2003), Outcome.NOT_FOUND),
     case("401", 401, guide(401), Outcome.UNAUTHORIZED),
     case("403", 403, guide(403), Outcome.FORBIDDEN),
+    case("400, about the month", 400, guide(400, message="only for the previous month"), Outcome.OUT_OF_WINDOW),
     case("404", 404, guide(404), Outcome.NOT_FOUND),
     case("404, of a proxy", 404, HTML, Outcome.NOT_FOUND),
     case("404, that says 200", 404, guide(200, data=STORED), Outcome.NOT_FOUND),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from report_service.bootstrap import Daemon, build_daemon
 from tests.support.fakes import RecordingEvents
-from tests.support.simulation import SimulatedExecutor, settings_of, tapped
+from tests.support.simulation import SimulatedBackground, SimulatedExecutor, settings_of, tapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +97,7 @@ def start(
         events=events,
         write=pulses.append,
         clock=site.world,
+        background=SimulatedBackground(site.world),
         stop=stop,
         redact=redact,
         mock=site.world.mock,

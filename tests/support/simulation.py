@@ -53,7 +53,8 @@ if TYPE_CHECKING:
         StatusQueries,
         WaiverStore,
     )
-    from report_service.services.reconcile import Reconciler, RunResult
+    from report_service.services.reconcile import Reconciler
+    from report_service.services.run_result import RunResult
     from report_service.settings import Settings
 
 MONTH = ReportMonth(2026, 10)
@@ -141,6 +142,26 @@ class World(FakeClock):
         self.calls.append(json.loads(line))
 
 
+class SimulatedBackground:
+    """What stands for the threads beside a simulated process; while it is `paused` they do nothing."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.paused = False
+
+    def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        going_on = [True]
+
+        def again() -> None:
+            if going_on[0]:
+                if not self.paused:
+                    call()
+                self._world.after(seconds, again)
+
+        self._world.after(seconds, again)
+        return partial(going_on.__setitem__, 0, False)
+
+
 class SimulatedExecutor:
     """Requests under way in a world; `completed` turns its clock up to the next answer."""
 
@@ -177,7 +198,7 @@ class SimulatedExecutor:
             return
         reason = send_check()
         if reason is not None:
-            self._end(request, ApiResponse(sent=False, detail=reason), started)
+            self._end(request, ApiResponse(sent=False, cancelled=True, detail=reason), started)
             return
         if self.unreachable:
             self._end(request, ApiResponse(sent=False, detail="ConnectError: no route to host"), started)
@@ -195,7 +216,7 @@ class SimulatedExecutor:
 
     def _end(self, request: Request, answer: ApiResponse, started: float) -> None:
         ended = self._world.monotonic()
-        self._ended.append(CompletedRequest(request=request, answer=answer, started=started, ended=ended))
+        self._ended.append(CompletedRequest(request=request, response=answer, started=started, ended=ended))
 
 
 class Tapped:
@@ -258,6 +279,7 @@ class Process:
     reconciler: Reconciler
     executor: SimulatedExecutor
     events: RecordingEvents
+    background: SimulatedBackground
 
     def run(self, month: ReportMonth = MONTH, *, patience_s: float = 600, **options: Options) -> RunResult:
         return self.reconciler.reconcile(month, trigger="run", patience_s=patience_s, **options)
@@ -286,6 +308,7 @@ class Site:
     world: World
     url: str
     environ: Mapping[str, str] = field(default_factory=dict)
+    backgrounds: list[SimulatedBackground] = field(default_factory=list)  # of every process that was started
     _seeds: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -308,7 +331,8 @@ class Site:
         capacity: int | None = None,
     ) -> Process:
         """Start a process; `tap` is told of each call to its ledger and its executor."""
-        events, made = RecordingEvents(), []
+        events, made, background = RecordingEvents(), [], SimulatedBackground(self.world)
+        self.backgrounds.append(background)
 
         def executor(api: ReportApi) -> RequestExecutor:
             made.append(SimulatedExecutor(api, self.world, capacity or self.settings.obelis.max_in_flight))
@@ -319,6 +343,7 @@ class Site:
             events=events,
             redact=lambda text: text.replace("mock-secret", "***"),
             clock=self.world,
+            background=background,
             mock=self.world.mock,
             executor=executor,
             stop=stop,
@@ -326,7 +351,14 @@ class Site:
         )
         event.listen(service.store.engine, "connect", _in_haste)
         reconciler = service.reconciler if tap is None else tapped(service.reconciler, tap)
-        return Process(world=self.world, service=service, reconciler=reconciler, executor=made[0], events=events)
+        return Process(
+            world=self.world,
+            service=service,
+            reconciler=reconciler,
+            executor=made[0],
+            events=events,
+            background=background,
+        )
 
     def elsewhere(self, world: World | None = None, *, environ: Mapping[str, str] | None = None) -> Site:
         """Return the same store with other settings, or in another world."""
@@ -364,7 +396,7 @@ def _in_haste(connection: Any, _record: object) -> None:  # noqa: ANN401 - the d
 def tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
     """Return a reconciler that tells of each call to its ledger and to its executor."""
     ledger = _tapped_ledger(reconciler.ledger, tap)
-    executor = cast("RequestExecutor", Tapped(reconciler.means.executor, "executor", tap))
+    executor = cast("RequestExecutor", Tapped(reconciler.delivery.executor, "executor", tap))
     planner = reconciler.planner
     return replace(
         reconciler,
@@ -372,7 +404,7 @@ def tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
         planner=lambda events: replace(
             planner(events), plans=ledger.plans, waivers=ledger.waivers, status=ledger.status
         ),
-        means=replace(reconciler.means, executor=executor),
+        delivery=replace(reconciler.delivery, attempts=ledger.attempts, status=ledger.status, executor=executor),
     )
 
 

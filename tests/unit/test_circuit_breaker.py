@@ -1,94 +1,152 @@
+"""When an endpoint counts as down, and what is tried meanwhile."""
+
 from __future__ import annotations
 
 import pytest
 
-from report_service.domain.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_PROBE_S, Outage
-from report_service.domain.responses import Outcome
+from report_service.domain.circuit_breaker import (
+    FIRST_PAUSE_S,
+    HOST_THRESHOLD,
+    KIND_THRESHOLD,
+    LONGEST_PAUSE_S,
+    LONGEST_RETRY_AFTER_S,
+    TOKEN_THRESHOLD,
+    UNTRIED_PROBES,
+    CircuitBreaker,
+)
+from report_service.domain.kinds import KINDS, Kind
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.kinds.point_rating import POINT_RATING
+from report_service.services.delivery.circuits import API, Circuits
 
 CAPACITY = 16
-DOWN = [outcome for outcome in Outcome if outcome.api_down]
-PROVEN = Outage(proven=True)
 
 
-def failed(outage: Outage, times: int, *, at: float = 100.0, uniform: float = 1.0) -> Outage:
-    """Return what is known after so many reports, each another one, failed one after the other."""
+def after(times: int, *, threshold: int = KIND_THRESHOLD, uniform: float = 1.0) -> CircuitBreaker:
+    """Return the breaker after so many failures in a row, each about another report and when a probe was due."""
+    breaker, at = CircuitBreaker(threshold=threshold), 100.0
     for report in range(times):
-        at = max(at, outage.probe_at)
-        outage = outage.after(Outcome.NO_ANSWER, about=report, at=at, uniform=lambda: uniform)
-    return outage
+        at = max(at, breaker.half_open_at)
+        breaker = breaker.failed(about=report, at=at, uniform=lambda: uniform)
+    return breaker
 
 
-def test_a_run_begins_with_one_request_at_a_time() -> None:
-    assert Outage().allowance(CAPACITY) == 1
-    assert not Outage().down
+@pytest.mark.parametrize(("failures", "is_open"), [(4, False), (5, True), (6, True)])
+def test_it_opens_after_so_many_failures_in_a_row(failures: int, is_open: bool) -> None:
+    breaker = after(failures)
+    assert breaker.open is is_open is not breaker.closed
+    assert breaker.max_in_flight(CAPACITY) == (1 if is_open else CAPACITY)
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if not outcome.api_down])
-def test_any_answer_about_a_report_proves_that_the_api_is_there(outcome: Outcome) -> None:
-    known = failed(Outage(), 9).after(outcome, about=99, at=0.0, uniform=lambda: 0.0)
-    assert known == PROVEN
-    assert known.allowance(CAPACITY) == CAPACITY
+@pytest.mark.parametrize("threshold", [TOKEN_THRESHOLD, HOST_THRESHOLD, KIND_THRESHOLD])
+def test_an_answer_closes_it(threshold: int) -> None:
+    breaker = after(threshold + 3, threshold=threshold).answered()
+    assert breaker == CircuitBreaker(threshold=threshold)
+    assert breaker.closed
 
 
-@pytest.mark.parametrize("outcome", DOWN)
-def test_it_is_down_after_five_failures_in_a_row_and_not_before(outcome: Outcome) -> None:
-    known = PROVEN
-    for report in range(FAILURES_IN_A_ROW - 1):
-        known = known.after(outcome, about=report, at=100.0, uniform=lambda: 1.0)
-        assert not known.down
-        assert known.allowance(CAPACITY) == CAPACITY
-        assert known.probe_at <= 100.0
-    known = known.after(outcome, about=99, at=100.0, uniform=lambda: 1.0)
-    assert known.down
-    assert known.allowance(CAPACITY) == 1
-    assert known.probe_at == 102.0
+def test_one_bad_report_does_not_open_it() -> None:
+    breaker = CircuitBreaker()
+    for at in range(100):
+        breaker = breaker.failed(about="the same", at=float(at), uniform=lambda: 1.0)
+    assert breaker.failures == 1
 
 
-def test_an_api_that_was_never_there_is_tried_by_one_at_a_time_from_the_start() -> None:
-    assert [failed(Outage(), times).allowance(CAPACITY) for times in range(7)] == [1] * 7
+def test_failures_about_nothing_in_particular_all_count() -> None:
+    breaker = CircuitBreaker(threshold=2).failed(about=None, at=0.0, uniform=lambda: 1.0)
+    assert breaker.failed(about=None, at=0.0, uniform=lambda: 1.0).open
 
 
-def test_probes_come_further_and_further_apart_up_to_a_minute() -> None:
-    pauses, known = [], failed(PROVEN, FAILURES_IN_A_ROW)
-    for probe in range(8):
-        pauses.append(known.probe_at - 100.0)
-        known = known.after(Outcome.NO_ANSWER, about=100 + probe, at=known.probe_at, uniform=lambda: 1.0)
-    gaps = [later - earlier for earlier, later in zip([0.0, *pauses], pauses, strict=False)]
-    assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
-    assert failed(PROVEN, 5000, uniform=1.0).down  # no overflow
+@pytest.mark.parametrize(("at", "counts"), [(101.9, False), (102.0, True), (102.1, True)])
+def test_what_was_under_way_when_it_opened_says_nothing_new(at: float, counts: bool) -> None:
+    opened = after(KIND_THRESHOLD)
+    assert opened.half_open_at == 100.0 + FIRST_PAUSE_S
+    assert (opened.failed(about="another", at=at, uniform=lambda: 1.0) != opened) is counts
 
 
-@pytest.mark.parametrize(("uniform", "pause"), [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)])
-def test_the_pause_is_jittered_by_half(uniform: float, pause: float) -> None:
-    assert failed(PROVEN, FAILURES_IN_A_ROW, uniform=uniform).probe_at == 100.0 + pause
+def test_a_failed_probe_of_the_same_report_opens_it_for_longer() -> None:
+    opened = after(KIND_THRESHOLD)
+    again = opened.failed(about=opened.about, at=opened.half_open_at, uniform=lambda: 1.0)
+    assert again.half_open_at == opened.half_open_at + 2 * FIRST_PAUSE_S
 
 
-def test_one_report_that_fails_again_and_again_is_no_outage() -> None:
-    known = PROVEN
-    for _ in range(20):
-        known = known.after(Outcome.SERVER_ERROR, about=7, at=100.0, uniform=lambda: 1.0)
-    assert not known.down
-    assert known.after(Outcome.SERVER_ERROR, about=8, at=100.0, uniform=lambda: 1.0).failures == 2
+@pytest.mark.parametrize(("uniform", "share"), [(0.0, 0.5), (1.0, 1.0)])
+def test_pauses_grow_with_jitter_up_to_the_longest(uniform: float, share: float) -> None:
+    pauses = []
+    for probes in range(9):
+        before, breaker = (
+            after(KIND_THRESHOLD + probes - 1, uniform=uniform),
+            after(KIND_THRESHOLD + probes, uniform=uniform),
+        )
+        pauses.append(breaker.half_open_at - max(100.0, before.half_open_at))
+    assert pauses == [share * pause for pause in (2, 4, 8, 16, 32, 60, 60, 60, 60)]
+    assert LONGEST_PAUSE_S == 60
 
 
-def test_tokens_that_fail_again_and_again_are_one() -> None:
-    known = Outage()
-    for _ in range(FAILURES_IN_A_ROW):
-        known = known.after(Outcome.NOT_SENT, about=None, at=100.0, uniform=lambda: 1.0)
-    assert known.down
+@pytest.mark.parametrize(
+    ("retry_after_s", "pause"), [(1.9, 2.0), (2.1, 2.1), (599.0, 599.0), (LONGEST_RETRY_AFTER_S + 1, 600.0)]
+)
+def test_retry_after_keeps_it_open_within_a_bound(retry_after_s: float, pause: float) -> None:
+    breaker = after(KIND_THRESHOLD - 1)
+    opened = breaker.failed(about="x", at=100.0, uniform=lambda: 1.0, retry_after_s=retry_after_s)
+    assert opened.half_open_at == pytest.approx(100.0 + pause)
 
 
-def test_what_was_under_way_when_it_went_down_does_not_put_the_probe_off() -> None:
-    known = failed(PROVEN, FAILURES_IN_A_ROW)
-    stragglers = known
-    for report in range(CAPACITY):
-        stragglers = stragglers.after(Outcome.NO_ANSWER, about=50 + report, at=101.9, uniform=lambda: 1.0)
-    assert stragglers == known
-    assert known.after(Outcome.NO_ANSWER, about=50, at=known.probe_at, uniform=lambda: 1.0).probe_at == 106.0
-    assert known.after(Outcome.ACCEPTED, about=50, at=101.9, uniform=lambda: 1.0) == PROVEN
+def test_probes_alternate_and_only_so_many_are_of_untried_reports() -> None:
+    probes = [after(KIND_THRESHOLD + number).probes_with_tried for number in range(14)]
+    assert probes == [True, False] * UNTRIED_PROBES + [True] * 4
 
 
-def test_no_pause_is_longer_than_a_minute() -> None:
-    known = failed(PROVEN, 60)
-    later = known.after(Outcome.NO_ANSWER, about=999, at=known.probe_at, uniform=lambda: 1.0)
-    assert later.probe_at - known.probe_at == LONGEST_PROBE_S == 60
+# --- the circuits of an API
+
+
+def fails(circuits: Circuits, kind: Kind, about: int, at: float = 100.0) -> list[str]:
+    return circuits.failed(kind, about=about, at=at, retry_after_s=None, uniform=lambda: 1.0)
+
+
+def test_nothing_is_proven_until_an_answer_can_be_read() -> None:
+    circuits = Circuits()
+    assert circuits.max_in_flight(CAPACITY) == 1
+    circuits.answered(HUB_RATING, readable=False)
+    assert circuits.max_in_flight(CAPACITY) == 1
+    circuits.answered(HUB_RATING, readable=True)
+    assert circuits.max_in_flight(CAPACITY) == CAPACITY
+
+
+def test_one_kinds_circuit_opens_and_leaves_the_others_alone() -> None:
+    circuits = Circuits(proven=True)
+    opened = [fails(circuits, HUB_RATING, about) for about in range(5)]
+    assert opened == [[], [], [], [], [HUB_RATING.name]]
+    assert circuits.blocked_until(HUB_RATING) == 102.0
+    assert circuits.blocked_until(POINT_RATING) < 0
+    assert not circuits.proven, "whether the others answer is tried with one request"
+
+
+def test_kinds_that_fail_one_after_the_other_are_the_host() -> None:
+    circuits = Circuits()
+    opened = [fails(circuits, kind, 0) for kind in (HOTLINE_RATING, HUB_RATING, POINT_RATING)]
+    assert opened == [[], [], [API]]
+    assert circuits.blocked_until(AD_HOC_TARIFF) == 102.0
+    assert circuits.answered(AD_HOC_TARIFF, readable=True) == [API]
+    assert circuits.blocked_until(POINT_RATING) < 0
+
+
+def test_an_answer_closes_the_kinds_circuit() -> None:
+    circuits = Circuits()
+    for about in range(5):
+        fails(circuits, HUB_RATING, about)
+    assert circuits.answered(POINT_RATING, readable=True) == []
+    assert circuits.of(HUB_RATING).open
+    assert circuits.answered(HUB_RATING, readable=True) == [HUB_RATING.name]
+    assert circuits.of(HUB_RATING).closed
+
+
+def test_while_nothing_is_proven_the_kinds_take_turns() -> None:
+    kinds = KINDS
+    circuits = Circuits()
+    assert circuits.order(kinds, None) == kinds
+    assert circuits.order(kinds, kinds[1]) == [*kinds[2:], *kinds[:2]]
+    circuits.answered(kinds[1], readable=True)
+    assert circuits.order(kinds, kinds[1]) == kinds

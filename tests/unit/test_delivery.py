@@ -13,6 +13,8 @@ from report_service.domain.delivery import (
     NEEDS_A_PERSON,
     OPEN,
     OVER,
+    PUT_OFF_S,
+    QUICK_SENDS,
     SENDABLE,
     Delivery,
     Evidence,
@@ -33,44 +35,45 @@ from report_service.errors import IllegalTransition
 
 # Without and with an earlier attempt of unknown end; `=` stays, `-` is forbidden.
 SETTLED = """
-from    valid changed invalid missing sent   accepted conflict rejected deferred waived unwaived retried closed
-wait    pend  pend    inval   =       -      -        -        -        -        waived -        -       missed
-inval   pend  pend    =       wait    -      -        -        -        -        waived -        -       missed
-pend    =     =       inval   wait    flight -        -        -        -        waived -        =       missed
-flight  =     =       =       =       -      accept   already  reject   retry    -      -        -       unres
-retry   =     pend    inval   wait    flight -        -        -        -        waived -        =       missed
-accept  =     =       =       =       -      -        -        -        -        -      -        -       =
-already =     =       =       =       -      -        -        -        -        -      -        -       =
-reject  =     pend    inval   wait    -      -        -        -        -        waived -        pend    missed
-waived  =     =       =       =       -      -        -        -        -        =      wait     -       =
-missed  pend  pend    inval   wait    -      -        -        -        -        waived -        -       =
-unres   retry retry   retry   retry   -      -        -        -        -        -      -        -       =
+from  valid changed invalid missing sent accepted conflict rejected deferred waived unwaived retried closed put_off
+wait  pend  pend    bad     =       -    -        -        -        -        waiv   -        -       miss   -
+bad   pend  pend    =       wait    -    -        -        -        -        waiv   -        -       miss   -
+pend  =     =       bad     wait    fly  -        -        -        -        waiv   -        =       miss   -
+fly   =     =       =       =       -    acc      taken    rej      retry    -      -        -       unres  -
+retry =     pend    bad     wait    fly  -        -        -        -        waiv   -        =       miss   -
+acc   =     =       =       =       -    -        -        -        -        -      -        -       =      -
+taken =     =       =       =       -    -        -        -        -        -      -        -       =      -
+rej   =     pend    bad     wait    -    -        -        -        -        waiv   -        pend    miss   retry
+waiv  =     =       =       =       -    -        -        -        -        =      wait     -       =      -
+miss  pend  pend    bad     wait    -    -        -        -        -        waiv   -        -       =      -
+unres retry retry   retry   retry   -    -        -        -        -        -      -        -       =      -
 """
 IN_DOUBT = """
-from    valid changed invalid missing sent   accepted conflict rejected deferred waived unwaived retried closed
-wait    pend  pend    inval   =       -      -        -        -        -        -      -        -       missed
-inval   pend  pend    =       wait    -      -        -        -        -        -      -        -       missed
-pend    =     =       inval   wait    flight -        -        -        -        -      -        =       missed
-flight  =     =       =       =       -      accept   accept   reject   retry    -      -        -       unres
-retry   =     =       =       =       flight -        -        -        -        -      -        =       unres
-accept  =     =       =       =       -      -        -        -        -        -      -        -       =
-already =     =       =       =       -      -        -        -        -        -      -        -       =
-reject  =     pend    inval   wait    -      -        -        -        -        -      -        pend    missed
-waived  =     =       =       =       -      -        -        -        -        -      wait     -       =
-missed  pend  pend    inval   wait    -      -        -        -        -        -      -        -       =
-unres   retry retry   retry   retry   -      -        -        -        -        -      -        -       =
+from  valid changed invalid missing sent accepted conflict rejected deferred waived unwaived retried closed put_off
+wait  pend  pend    bad     =       -    -        -        -        -        -      -        -       miss   -
+bad   pend  pend    =       wait    -    -        -        -        -        -      -        -       miss   -
+pend  =     =       bad     wait    fly  -        -        -        -        -      -        =       miss   -
+fly   =     =       =       =       -    acc      acc      rej      retry    -      -        -       unres  -
+retry =     =       =       =       fly  -        -        -        -        -      -        =       unres  -
+acc   =     =       =       =       -    -        -        -        -        -      -        -       =      -
+taken =     =       =       =       -    -        -        -        -        -      -        -       =      -
+rej   =     pend    bad     wait    -    -        -        -        -        -      -        pend    miss   retry
+waiv  =     =       =       =       -    -        -        -        -        -      wait     -       =      -
+miss  pend  pend    bad     wait    -    -        -        -        -        -      -        -       =      -
+unres retry retry   retry   retry   -    -        -        -        -        -      -        -       =      -
 """
+ALREADY = State.ALREADY_REPORTED
 WORDS = {
     "wait": State.AWAITING_DATA,
-    "inval": State.INVALID,
+    "bad": State.INVALID,
     "pend": State.PENDING,
-    "flight": State.IN_FLIGHT,
+    "fly": State.IN_FLIGHT,
     "retry": State.RETRYING,
-    "accept": State.ACCEPTED,
-    "already": State.ALREADY_REPORTED,
-    "reject": State.REJECTED,
-    "waived": State.WAIVED,
-    "missed": State.MISSED,
+    "acc": State.ACCEPTED,
+    "taken": State.ALREADY_REPORTED,
+    "rej": State.REJECTED,
+    "waiv": State.WAIVED,
+    "miss": State.MISSED,
     "unres": State.UNRESOLVED,
 }
 
@@ -120,7 +123,7 @@ def test_the_table_in_the_docstring_is_true() -> None:
     lines = [line.strip(" |") for line in inspect.getdoc(next_state).splitlines() if line.startswith("|")]  # type: ignore[union-attr]
     header, _rule, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
     steps = [_step(name) for name in header[1:]]
-    words = {**WORDS, "awaits": State.AWAITING_DATA, "": None}
+    words = {**WORDS, "awaits": State.AWAITING_DATA, "flight": State.IN_FLIGHT, "already": ALREADY, "": None}
     state, seen = State.AWAITING_DATA, set()
     for name, *cells in rows:
         in_doubt = name.startswith("...")
@@ -169,8 +172,8 @@ SENT = Delivery(
     next_attempt_at=NOW,
 )
 REFUSALS = [Outcome.FORBIDDEN, Outcome.NOT_FOUND, Outcome.MISDIRECTED, Outcome.REFUSED]
-TRANSIENT = [Outcome.THROTTLED, Outcome.SERVER_ERROR, Outcome.UNREADABLE, Outcome.NOT_SENT, Outcome.NO_ANSWER]
-DEFERRED = [*REFUSALS, *TRANSIENT, Outcome.UNAUTHORIZED]
+TRANSIENT = [Outcome.THROTTLED, Outcome.SERVER_ERROR, Outcome.NOT_SENT, Outcome.NO_ANSWER]
+DEFERRED = [*REFUSALS, *TRANSIENT, Outcome.UNREADABLE, Outcome.UNAUTHORIZED]
 
 
 def ended(
@@ -182,6 +185,7 @@ def ended(
     uniform: float = 1.0,
     obelis_id: str | None = None,
     echo: dict[str, object] | None = None,
+    put_off_s: float = 0.0,
 ) -> Delivery:
     return apply_outcome(
         delivery,
@@ -192,6 +196,7 @@ def ended(
         retry=RetryPolicy(base_s=2, cap_s=900),
         retry_after_s=retry_after_s,
         uniform=lambda: uniform,
+        put_off_s=put_off_s,
     )
 
 
@@ -329,6 +334,30 @@ def test_a_transient_failure_backs_off_exponentially_up_to_the_cap(outcome: Outc
         delays.append(waits(delivery))
         delivery = again(delivery)
     assert delays == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
+
+
+def test_what_nobody_can_read_is_sent_again_soon_and_then_waits_as_a_refused_one() -> None:
+    delays, delivery = [], SENT
+    for _ in range(7):
+        delivery = ended(delivery, Outcome.UNREADABLE)
+        delays.append(waits(delivery))
+        delivery = again(delivery)
+    assert delays == [2, 2, 300, 900, 1800, 86400, 86400]
+
+
+@pytest.mark.parametrize(("before", "delays"), [(Outcome.SERVER_ERROR, [2]), (Outcome.UNREADABLE, [300])])
+def test_only_answers_of_one_sort_count_as_tries_in_a_row(before: Outcome, delays: list[float]) -> None:
+    delivery = SENT
+    for _ in range(QUICK_SENDS - 1):
+        delivery = again(ended(delivery, before))
+    assert [waits(ended(delivery, Outcome.UNREADABLE))] == delays
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_what_is_refused_for_its_kind_is_put_off_and_settles_nothing(in_doubt: bool) -> None:
+    delivery = ended(replace(SENT, in_doubt=in_doubt), Outcome.REJECTED, put_off_s=PUT_OFF_S)
+    assert (delivery.state, delivery.in_doubt) == (State.RETRYING, in_doubt)
+    assert waits(delivery) == PUT_OFF_S
 
 
 @pytest.mark.parametrize(("uniform", "delay"), [(0.0, 0), (0.25, 8), (0.5, 16), (1.0, 32)])

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from report_service import __version__
-from report_service.adapters.obelis.auth import ClientCredentials
+from report_service.adapters.obelis.auth import LONGEST_MARGIN_S, MARGIN, UNKNOWN_LIFE_S, ClientCredentials
 from report_service.adapters.obelis.client import BODY_LIMIT, HttpReportApi
 from report_service.adapters.obelis.executor import ThreadedExecutor
 from report_service.adapters.obelis.in_process import InProcessReply, InProcessTransport
@@ -185,7 +185,7 @@ def test_a_secret_in_any_script_is_sent_as_it_is_and_not_repeated(secret: str) -
 def test_without_permission_nothing_goes_out(an_api: Api) -> None:
     api = an_api.over(raising(AssertionError("asked")))
     answer = api.exchange(a_request(), lambda: "the window is closed")
-    assert answer == ApiResponse(sent=False, detail="the window is closed")
+    assert answer == ApiResponse(sent=False, cancelled=True, detail="the window is closed")
     assert classify(answer).outcome is Outcome.NOT_SENT
 
 
@@ -514,12 +514,6 @@ def test_any_spelling_of_bearer_will_do(kind: str) -> None:
         (answered(token="two words", expires_in=60), "has no `token`"),
         (answered(token="line\r\nbreak", expires_in=60), "has no `token`"),
         (answered(token="t", expires_in=60, token_type="MAC"), "has a token_type other than Bearer"),
-        (answered(token="t"), "good for any time"),
-        (answered(token="t", expires_in="3600"), "good for any time"),
-        (answered(token="t", expires_in=True), "good for any time"),
-        (answered(token="t", expires_in=0), "good for any time"),
-        (answered(token="t", expires_in=-1), "good for any time"),
-        (answered(token=a_jwt(exp=UNIX - 1), expires_in=3600, date=NOW), "good for any time"),
     ],
 )
 def test_an_answer_without_a_usable_token_is_a_refusal_that_names_the_fault(answer: ApiResponse, why: str) -> None:
@@ -545,6 +539,43 @@ def test_a_refusal_says_the_status_the_words_and_what_to_check(status: int, sett
         credentials().read_token(answered(status, message="unknown client"), at=0.0)
     assert refused.value.message == f"the token endpoint answered {status}: unknown client"
     assert f"obelis.{setting}" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "life_s"),
+    [
+        (answered(token="t", expires_in="3600"), 3600),
+        (answered(token="t", expires_in=3600, token_type=None), 3600),
+        (answered(token="t"), UNKNOWN_LIFE_S),
+        (answered(token="t", expires_in=True), UNKNOWN_LIFE_S),
+        (answered(token="t", expires_in=0), UNKNOWN_LIFE_S),
+        (answered(token="t", expires_in="soon"), UNKNOWN_LIFE_S),
+        (
+            answered(token=a_jwt(exp=UNIX - 86_400), expires_in=3600, date=NOW),
+            3600,
+        ),  # a clock is off
+        (answered(token=a_jwt(exp=UNIX - 86_400), date=NOW), UNKNOWN_LIFE_S),
+    ],
+)
+def test_what_can_be_used_is_used(answer: ApiResponse, life_s: float) -> None:
+    token = credentials().read_token(answer, at=0.0)
+    assert token.refresh_at == life_s - min(life_s * MARGIN, LONGEST_MARGIN_S)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ApiResponse(http_status=403, body=b"<html>Request blocked</html>"),
+        ApiResponse(http_status=403),
+        answered(400, __type="TooManyRequestsException"),
+        answered(400, message="Rate exceeded"),
+        answered(403, message="Request was throttled"),
+    ],
+)
+def test_a_throttled_token_is_no_refused_credential(answer: ApiResponse) -> None:
+    with pytest.raises(ApiUnavailable) as away:
+        credentials().read_token(answer, at=0.0)
+    assert "throttles" in away.value.message
 
 
 def test_a_refusal_repeats_neither_the_secret_nor_a_token() -> None:
@@ -625,7 +656,7 @@ def test_requests_are_exchanged_at_the_same_time() -> None:
     api.go.set()
     found = collect(executor, 3)
     assert {one.request.request_id for one in found} == {"0", "1", "2"}
-    assert {one.answer.detail for one in found} == {"asked"}
+    assert {one.response.detail for one in found} == {"asked"}
     assert {(one.started, one.ended) for one in found} == {(1000.0, 1000.0)}
     executor.close()
 
@@ -643,9 +674,9 @@ def test_a_worker_outlives_a_bug_and_the_request_s_end_is_unknown() -> None:
     executor.submit(a_request(path="/bug"), allowed)
     executor.submit(a_request(), allowed)
     first, second = collect(executor, 2)
-    assert classify(first.answer).outcome is Outcome.NO_ANSWER
-    assert first.answer.detail.startswith("a bug: KeyError in exchange, line ")
-    assert second.answer.http_status == 200
+    assert classify(first.response).outcome is Outcome.NO_ANSWER
+    assert first.response.detail.startswith("a bug: KeyError in exchange, line ")
+    assert second.response.http_status == 200
     executor.close()
 
 

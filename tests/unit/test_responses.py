@@ -56,7 +56,7 @@ def test_an_answer_means_what_the_table_says(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "is_ambiguous", "is_conclusive", "api_down", "refusal"),
+    ("outcome", "is_ambiguous", "is_conclusive", "is_failure", "refusal"),
     [
         (Outcome.ACCEPTED, False, True, False, False),
         (Outcome.REJECTED, False, True, False, False),
@@ -68,17 +68,18 @@ def test_an_answer_means_what_the_table_says(case: Case) -> None:
         (Outcome.MISDIRECTED, False, False, False, True),
         (Outcome.REFUSED, False, False, False, True),
         (Outcome.SERVER_ERROR, True, False, True, False),
-        (Outcome.UNREADABLE, True, False, True, False),
+        (Outcome.UNREADABLE, True, False, False, False),
+        (Outcome.OUT_OF_WINDOW, False, False, False, True),
         (Outcome.NO_ANSWER, True, False, True, False),
         (Outcome.NOT_SENT, False, False, True, False),
     ],
 )
 def test_an_outcome_says_what_follows_from_it(
-    outcome: Outcome, *, is_ambiguous: bool, is_conclusive: bool, api_down: bool, refusal: bool
+    outcome: Outcome, *, is_ambiguous: bool, is_conclusive: bool, is_failure: bool, refusal: bool
 ) -> None:
     assert outcome.is_ambiguous is is_ambiguous
     assert outcome.is_conclusive is is_conclusive
-    assert outcome.api_down is api_down
+    assert outcome.is_failure is is_failure
     assert outcome.refusal is refusal
 
 

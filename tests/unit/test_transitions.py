@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from report_service.services.transitions import TransitionsOnly
-from tests.support.fakes import RecordingEvents
+import pytest
+
+from report_service.services.transitions import DAY_S, TransitionsOnly
+from tests.support.fakes import FakeClock, RecordingEvents
 
 ACCEPTED = {
     "key": "2026-10/hotline_rating",
@@ -16,7 +18,7 @@ ACCEPTED = {
 
 def test_a_lost_store_and_its_recovery_are_said_once_each_by_whoever_notices() -> None:
     heard = RecordingEvents()
-    events = TransitionsOnly(heard)
+    events = TransitionsOnly(heard, FakeClock())
     in_run = events.bind(run_id="r1")
 
     events.emit("store.recovered")
@@ -35,7 +37,7 @@ def test_a_lost_store_and_its_recovery_are_said_once_each_by_whoever_notices() -
 
 def test_the_lease_is_spoken_of_when_its_holder_changes() -> None:
     heard = RecordingEvents()
-    events = TransitionsOnly(heard)
+    events = TransitionsOnly(heard, FakeClock())
 
     for event, holder in (
         ("lease.waiting", "b"),
@@ -59,8 +61,26 @@ def test_the_lease_is_spoken_of_when_its_holder_changes() -> None:
 
 def test_everything_else_is_said_each_time() -> None:
     heard = RecordingEvents()
-    events = TransitionsOnly(heard)
+    events = TransitionsOnly(heard, FakeClock())
     events.emit("report.accepted", **ACCEPTED)
     events.emit("report.accepted", **ACCEPTED)
 
     assert heard.names() == ["report.accepted", "report.accepted"]
+
+
+@pytest.mark.parametrize(("later_s", "times"), [(DAY_S - 0.1, 1), (DAY_S, 2), (DAY_S + 0.1, 2)])
+def test_what_stays_wrong_is_told_once_a_day(later_s: float, times: int) -> None:
+    heard, clock = RecordingEvents(), FakeClock()
+    events = TransitionsOnly(heard, clock)
+    events.emit("contract.drifted", detail="what is this?")
+    clock.sleep(later_s)
+    events.bind(run_id="r2").emit("contract.drifted", detail="what is this?")
+    assert len(heard.emitted) == times
+
+
+def test_another_kind_is_another_story() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard, FakeClock())
+    for kind in ("hub_rating", "point_rating", "hub_rating"):
+        events.emit("kind.paused", kind=kind, month="2026-10", detail="400", hint="ask")
+    assert [fields["kind"] for _, fields in heard.emitted] == ["hub_rating", "point_rating"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, true, update
 
 from report_service.adapters.db import evidence, status_queries
 from report_service.adapters.db.tables import attempts, deliveries, payloads
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Update
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Update
 
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.lease import SqlLeaseStore
     from report_service.adapters.db.scope import Scope
+    from report_service.domain.kinds import Kind
     from report_service.ports import AttemptResult, AttemptStart, DeliveryStatus, Lease
 
 _D = deliveries.c
@@ -35,6 +36,8 @@ LEFT_BEHIND = "the process that sent it ended before the answer was recorded"
 
 _SENDABLE = [state.value for state in SENDABLE]
 _OPEN = [state.value for state in OPEN]
+_REFUSED = [State.REJECTED.value, State.RETRYING.value]
+_REFUSALS = [Outcome.REJECTED.value, Outcome.NOT_FOUND.value]
 
 # Built once: SQLAlchemy then finds the compiled SQL by identity, which is half the price of a small statement.
 _END_ATTEMPT = (
@@ -66,23 +69,56 @@ class SqlAttemptLog:
         self._leases = leases
         self._instance = instance
 
-    def due(self, month: ReportMonth, *, at: datetime, limit: int) -> list[Delivery]:
+    def due(
+        self, month: ReportMonth, kind: Kind, *, at: datetime, limit: int, tried: bool | None = None
+    ) -> list[Delivery]:
         now = or_(_D.next_attempt_at.is_(None), _D.next_attempt_at <= at)
+        which = true() if tried is None else (_D.attempts > 0) == tried
         with self._store.read() as connection:
             rows = connection.execute(
                 select(deliveries, payloads.c.body)
                 .join(payloads, payloads.c.sha256 == _D.payload_sha256)
-                .where(self._scope.due(month), _D.state.in_(_SENDABLE), now)
-                .order_by(_D.state, status_queries.KIND_ORDER, _D.subject)  # pending sorts before retrying
+                .where(self._sendable(month), _D.kind == kind.name, now, which)
+                .order_by(_D.state.desc(), _D.subject)  # retrying sorts after pending
                 .limit(limit)
             )
             return [_delivery(row) for row in rows]
 
-    def waiting(self, month: ReportMonth) -> tuple[datetime, datetime] | None:
-        reach = select(func.min(_D.next_attempt_at), func.max(_D.next_attempt_at))
+    def next_attempt(
+        self, month: ReportMonth, kind: Kind | None = None, *, after: datetime | None = None
+    ) -> datetime | None:
+        of_kind = true() if kind is None else _D.kind == kind.name
+        later = true() if after is None else _D.next_attempt_at > after
+        return self._moment(select(func.min(_D.next_attempt_at)).where(self._sendable(month), of_kind, later))
+
+    def last_attempt(self, month: ReportMonth) -> datetime | None:
+        return self._moment(select(func.max(_D.next_attempt_at)).where(self._sendable(month)))
+
+    def refused(self, month: ReportMonth) -> dict[tuple[Kind, Outcome], int]:
         with self._store.read() as connection:
-            first, last = connection.execute(reach.where(self._scope.due(month), _D.state.in_(_SENDABLE))).one()
-        return None if first is None else (first, last)
+            rows = connection.execute(
+                select(_D.kind, _D.last_outcome, func.count())
+                .where(self._scope.due(month), _D.state.in_(_REFUSED), _D.last_outcome.in_(_REFUSALS))
+                .group_by(_D.kind, _D.last_outcome)
+            )
+            return {(KIND_BY_NAME[kind], Outcome(outcome)): count for kind, outcome, count in rows}
+
+    def put_off_rejected(self, month: ReportMonth, kind: Kind, *, until: datetime, lease: Lease) -> int:
+        then = next_state(State.REJECTED, Trigger.PUT_OFF)
+        rejected = (self._scope.due(month), _D.kind == kind.name, _D.state == State.REJECTED.value)
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            return connection.execute(
+                update(deliveries).where(*rejected).values(state=then.value, next_attempt_at=until)
+            ).rowcount
+
+    def _moment(self, query: Select[datetime | None]) -> datetime | None:
+        with self._store.read() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+            return found
+
+    def _sendable(self, month: ReportMonth) -> ColumnElement[bool]:
+        return and_(self._scope.due(month), _D.state.in_(_SENDABLE))
 
     def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
         with self._store.write() as connection:

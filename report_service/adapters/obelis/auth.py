@@ -24,6 +24,10 @@ MARGIN = 0.1
 LONGEST_MARGIN_S = 300.0
 """... but never more than this."""
 
+UNKNOWN_LIFE_S = 300.0
+"""How long a token is used that does not say how long it lives."""
+
+_THROTTLED = re.compile(r"TooManyRequests|throttl|rate (limit )?exceeded|too many requests", re.IGNORECASE)
 _VISIBLE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")  # any other is none, and may be what nobody should read
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+(\.[\w-]*)?")
@@ -53,18 +57,21 @@ class ClientCredentials:
     def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         """Return the token that an answer brings (`at`: monotonic seconds, when it came).
 
-        Raise ApiUnavailable when it may go better next time (no answer, half of one, 408, 429, 5xx), and
-        CredentialsRefused for any other answer without a usable token.
+        Raise ApiUnavailable when it may go better next time (no answer, half of one, 408, 429, 5xx; a firewall's
+        page; a 400 or 403 that says it is throttled), and CredentialsRefused for any other answer without a usable
+        token.
         """
         status = answer.http_status
         if status is None or status in {408, 429} or status >= 500 or not answer.complete:
             why = f"answered {status}" if status else "gave no answer"
             raise ApiUnavailable(f"the token endpoint {why}: {self._words(answer)}")
+        said = _object(answer.body)
         if not 200 <= status < 300:
+            if _is_throttled(status, said):
+                raise ApiUnavailable(f"the token endpoint throttles ({status}): {self._words(answer)}")
             hint = _WRONG_CREDENTIALS if status in {400, 401, 403} else _WRONG_URL
             raise CredentialsRefused(f"the token endpoint answered {status}: {self._words(answer)}", hint=hint)
-        said = _object(answer.body)
-        value, kind = said.get("token"), said.get("token_type", "Bearer")
+        value, kind = said.get("token"), said.get("token_type") or "Bearer"
         if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
             names = ", ".join(sorted(filter(_NAME.fullmatch, said))) or "none"
             raise _unusable(f"has no `token`; its fields: {names}")
@@ -81,27 +88,32 @@ class ClientCredentials:
         return _JWT.sub("***", words)
 
 
+def _is_throttled(status: int, said: Mapping[str, object]) -> bool:
+    """Return True for a refusal that is not about the credentials.
+
+    A firewall answers 403 with a page; Cognito, which gives the guide's tokens, 400 TooManyRequestsException.
+    """
+    return (status == 403 and not said) or _THROTTLED.search(json.dumps(dict(said))) is not None
+
+
 def _life_s(expires_in: object, token: str, answer: ApiResponse) -> float:
     """Return how long the token lives: the shorter of `expires_in` and what the JWT says itself.
 
-    The JWT's `exp` is wall time: it is compared with the answer's Date, or else with the JWT's `iat`, never
-    with our own clock, which may be wrong.
+    The JWT's `exp` is wall time: it is compared with the answer's Date, or else with the JWT's `iat`, never with
+    our own clock. What is no time to live is passed over, since either clock may be wrong; a token that says
+    nothing is used for UNKNOWN_LIFE_S, and given up with the first 401 as any other.
     """
-    lives = []
-    if expires_in is not None:
-        lives.append(_seconds(expires_in))
     claims = _claims(token)
     exp, iat = _seconds(claims.get("exp")), _seconds(claims.get("iat"))
     now = answer.server_date.timestamp() if answer.server_date else iat
-    if not math.isnan(exp) and not math.isnan(now):
-        lives.append(exp - now)
-    if not lives or not min(lives) > 0 or math.isnan(sum(lives)):
-        raise _unusable("has no token that is good for any time: expires_in must be above 0, and exp to come")
-    return min(lives)
+    lives = [life for life in (_seconds(expires_in), exp - now) if life > 0]  # NaN is not
+    return min(lives, default=UNKNOWN_LIFE_S)
 
 
 def _seconds(value: object) -> float:
-    """Return a number that can be seconds as it is, and NaN for all else."""
+    """Return a number that can be seconds, as a number or in digits, and NaN for all else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:15])
     plain = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12
     return float(cast("float", value)) if plain else math.nan
 

@@ -56,14 +56,17 @@ class HttpReportApi:
         correlation_id: str,
         headers: Mapping[str, str] | None = None,
         unread: str = "",
+        learn: Callable[[str], None] = lambda _token: None,
     ) -> None:
         """Take where the API is (scheme and host), and what makes a transport for each thread.
 
         `timeout_s` is for a whole request, from connecting to the answer's last byte. `correlation_id` and
-        `headers` go with every request. `unread` is added to why a connection failed: what the environment says
-        of proxies and authorities, in vain.
+        `headers` go with every request; `learn` is told each token, to be kept out of the log. `unread`
+        is added to why a connection failed: what the environment says of proxies and authorities, in vain.
         """
         self._base_url = base_url
+        self._learn = learn
+        self.token_comes_from_api = httpx.URL(credentials.token_url).host == httpx.URL(base_url).host
         self._credentials = credentials
         self._transports = transports
         self._clock = clock
@@ -91,7 +94,9 @@ class HttpReportApi:
 
         Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
         """
-        return self._credentials.read_token(answer, at=at)
+        token = self._credentials.read_token(answer, at=at)
+        self._learn(token.value)
+        return token
 
     def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         """Send, and return what came back; never raises for what the network does.
@@ -100,7 +105,7 @@ class HttpReportApi:
         """
         reason = send_check()
         if reason is not None:
-            return ApiResponse(sent=False, detail=reason)
+            return ApiResponse(sent=False, cancelled=True, detail=reason)
         connection = self._connection()
         guard = RequestGuard(
             connection=connection, send_check=send_check, clock=self._clock, timeout_s=self._timeout_s
@@ -113,7 +118,7 @@ class HttpReportApi:
         try:
             answer = self._read(connection.transport.handle_request(outgoing), guard)
         except SendCancelled as withheld:
-            answer = ApiResponse(sent=False, detail=str(withheld))
+            answer = ApiResponse(sent=False, cancelled=True, detail=str(withheld))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as exc:
             answer = ApiResponse(sent=guard.may_have_left(exc), detail=self._why(exc, guard))
         finally:

@@ -57,7 +57,7 @@ class ThreadedExecutor:
             started = self._clock.monotonic()
             answer = self._exchange(request, send_check)
             ended = self._clock.monotonic()
-            self._finished.put(CompletedRequest(request=request, answer=answer, started=started, ended=ended))
+            self._finished.put(CompletedRequest(request=request, response=answer, started=started, ended=ended))
 
     def _exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         try:

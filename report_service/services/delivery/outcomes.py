@@ -1,4 +1,14 @@
-"""Understand what came back: what an answer, or the lack of one, says of its report, its token and the API."""
+"""What came back: what an answer, or the lack of one, says of its report, its endpoint, its token and the clock.
+
+`classify` and `apply_outcome` are pure; here is what everything else learns of an answer, in this order:
+
+    rate limiter     it has arrived, and no longer counts from now on; a 429 slows everything down
+    API's clock      its Date, if it comes from the API's own host and in words that were understood
+    token            a new one; or that the one in use is refused
+    circuits         whether the endpoint answers at all
+    refusals         whether this is about more than the one report: a firewall, permission, a whole kind
+    the report       its next state, which the dispatcher records
+"""
 
 from __future__ import annotations
 
@@ -7,187 +17,232 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from report_service.domain.access_hints import access_hint
-from report_service.domain.circuit_breaker import Outage
-from report_service.domain.delivery import Delivery, State, apply_outcome
+from report_service.domain.delivery import PUT_OFF_S, Delivery, RetryPolicy, State, apply_outcome
+from report_service.domain.refusals import FIRST_PAUSE_S, Cause
 from report_service.domain.responses import Classification, Outcome, classify, excerpt, full_text
-from report_service.errors import ApiUnavailable, CredentialsRefused, PermissionRefused, RunHalted
+from report_service.errors import ApiUnavailable, CredentialsRefused
 from report_service.ports import AttemptResult
 
 if TYPE_CHECKING:
-    from report_service.ports import CompletedRequest, Events, RateLimiter
-    from report_service.services.delivery.means import Means
-    from report_service.services.delivery.session import Session
+    from collections.abc import Callable
 
-REFUSALS_IN_A_ROW = 20
-"""After so many 403s (or redirects, or unknown 4xx) with nothing accepted, the run stops."""
+    from report_service.domain.api_clock import ApiClock
+    from report_service.domain.kinds import Kind
+    from report_service.ports import Clock, CompletedRequest, Events, RateLimiter, ReportApi
+    from report_service.services.delivery.circuits import Circuits
+    from report_service.services.delivery.refusal_watch import RefusalWatch
+    from report_service.services.delivery.run_stats import RunStats
+    from report_service.services.delivery.token_cache import TokenCache
+
 SKEW_WORTH_SAYING_S = 10.0
-
-
-@dataclass(slots=True, kw_only=True)
-class RunStats:
-    """What a run did, counted as it goes."""
-
-    sent: int = 0  # requests for reports
-    tokens: int = 0  # requests for tokens
-    settled: int = 0  # accepted, rejected, or a conflict
-    accepted: int = 0
-    failed: int = 0  # put off
-    throttled: int = 0
-    busy_s: float = 0.0  # the sum of the times that the requests took
-    skew_s: float = 0.0  # the API's clock less ours
-    stopped: str | None = None  # why it sent no more before there was nothing left to send
-    halted: RunHalted | None = None  # why it could not go on
-
-    @property
-    def requests(self) -> int:
-        """Return how many requests went out."""
-        return self.sent + self.tokens
-
-    def halt(self, why: RunHalted) -> None:
-        """Send nothing more in this run; the first reason counts."""
-        self.halted = self.halted or why
 
 
 @dataclass(slots=True, kw_only=True)
 class OutcomeHandler:
     """The answers of one run."""
 
-    means: Means
+    api: ReportApi
+    clock: Clock
     events: Events
-    session: Session
     rate_limiter: RateLimiter
-    last_send: datetime
-    done: RunStats
-    settled_at: float  # monotonic: when a report was last settled; at first, when the run began
-    outage: Outage = field(default_factory=Outage)
-    in_vain: int = 0  # answers in a row that say nothing of their report: failures and 429s
-    last_failure: str = ""  # what the last of them said
-    _refused: int = 0  # in a row
+    api_clock: ApiClock
+    tokens: TokenCache
+    circuits: Circuits
+    refusals: RefusalWatch
+    stats: RunStats
+    last_send: datetime  # the end of the month's window
+    retry: RetryPolicy
+    uniform: Callable[[], float]  # random, 0..1
+    redact: Callable[[str], str]  # takes secrets out of what the API says
+    _skew_said: bool = field(default=False)
 
-    def hear(self, exchanged: CompletedRequest, delivery: Delivery | None) -> AttemptResult:
+    def handle(self, completed: CompletedRequest, delivery: Delivery | None) -> AttemptResult:
         """Return what the ledger is told of a request; `delivery` is its report, None: it was for a token."""
-        request, answer, clock = exchanged.request, exchanged.answer, self.means.clock
-        took_s = exchanged.ended - exchanged.started
-        at = clock.now() - timedelta(seconds=clock.monotonic() - exchanged.ended)
-        self.done.busy_s += took_s
-        if answer.server_date is not None:
-            self._compare_clocks(answer.server_date, at, took_s)
-        verdict = classify(answer)
-        if verdict.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and the pacer goes on counting it
-            self.rate_limiter.completed(request.request_id, exchanged.ended)
-        if verdict.outcome is Outcome.THROTTLED:
-            self.done.throttled += 1
-            self._slow_down(exchanged)
+        response, took_s = completed.response, completed.ended - completed.started
+        at = self._at(completed)
+        self.stats.busy_s += took_s
+        found = classify(response)
+        if found.outcome is not Outcome.NO_ANSWER:  # then it may still arrive, and goes on counting
+            self.rate_limiter.completed(completed.request.request_id, completed.ended)
         if delivery is None:
-            verdict = replace(verdict, outcome=self._take_token(exchanged, verdict.outcome))
-        brings_token = delivery is None and _is_2xx(answer.http_status)  # and that is not to be kept
-        words = "" if brings_token else self.means.redact(excerpt(answer))
-        in_full = "" if delivery is None else self.means.redact(full_text(answer))
-        self._judge_api(verdict.outcome, delivery, exchanged.ended, words)
+            found, words = self._token(completed, found)
+            after = None
+        else:
+            words = self.redact(excerpt(response))
+            found, after = self._report(completed, found, delivery, at, words)
         return AttemptResult(
-            request_id=request.request_id,
+            request_id=completed.request.request_id,
             ended_at=at,
             duration_s=took_s,
-            http_status=answer.http_status,
-            outcome=verdict.outcome,
+            http_status=response.http_status,
+            outcome=found.outcome,
             answer=words,
-            delivery=delivery and self._conclude(delivery, exchanged, verdict, at),
-            full_answer=in_full,
-            verb=request.verb,
-            path=request.path,
+            delivery=after,
+            full_answer="" if delivery is None else self.redact(full_text(response)),
+            verb=completed.request.verb,
+            path=completed.request.path,
         )
 
-    def _conclude(
-        self, delivery: Delivery, exchanged: CompletedRequest, verdict: Classification, at: datetime
-    ) -> Delivery:
-        """Return the report after its answer, and count it."""
+    def _at(self, completed: CompletedRequest) -> datetime:
+        """Return when a request ended, by the wall clock as it goes now."""
+        return self.clock.now() - timedelta(seconds=self.clock.monotonic() - completed.ended)
+
+    # --- a report
+
+    def _report(
+        self, completed: CompletedRequest, found: Classification, before: Delivery, at: datetime, words: str
+    ) -> tuple[Classification, Delivery]:
+        """Return what the answer is taken for, and the report after it."""
+        response = completed.response
+        put_off_s = 0.0
+        if not response.cancelled:
+            if found.understood and response.server_date is not None:
+                self._compare_clocks(response.server_date, completed, at)
+            self._weigh_token(completed, found.outcome)
+            self._learn_of_endpoint(completed, found.outcome, before, words)
+            found, put_off_s = self._learn_of_refusals(completed, found, before.key.kind)
         after = apply_outcome(
-            delivery,
-            verdict,
-            http_status=exchanged.answer.http_status,
+            before,
+            found,
+            http_status=response.http_status,
             at=at,
             last_send=self.last_send,
-            retry=self.means.retry,
-            retry_after_s=exchanged.answer.retry_after_s,
-            uniform=self.means.uniform,
+            retry=self.retry,
+            retry_after_s=response.retry_after_s,
+            uniform=self.uniform,
+            put_off_s=put_off_s,
         )
-        self.done.accepted += after.state is State.ACCEPTED
-        if verdict.outcome.is_conclusive:
-            self.done.settled += 1
-            self.settled_at = exchanged.ended
+        self._count(found.outcome, after, completed.ended)
+        return found, replace(after, detail=self.redact(after.detail))
+
+    def _count(self, outcome: Outcome, after: Delivery, ended: float) -> None:
+        self.stats.accepted += after.state is State.ACCEPTED
+        self.stats.throttled += outcome is Outcome.THROTTLED
+        if after.state is State.RETRYING:
+            self.stats.failed += 1
         else:
-            self.done.failed += 1
-        self._weigh_refusal(verdict.outcome, exchanged)
-        return replace(after, detail=self.means.redact(after.detail))
+            self.stats.settled += 1
+            self.stats.progress_at = ended
 
-    def _judge_api(self, outcome: Outcome, delivery: Delivery | None, at: float, words: str) -> None:
-        """Learn whether the API as a whole answers; a token proves nothing, it may come from another host."""
-        fails = outcome.api_down or outcome is Outcome.THROTTLED
-        if delivery is None and not fails:
-            return
-        self.in_vain = self.in_vain + 1 if fails else 0
-        self.last_failure = words if fails else ""
-        about = delivery.row if delivery else None
-        if delivery is None:  # without one nothing goes on, whatever the answer
-            outcome = Outcome.NO_ANSWER
-        self.outage = self.outage.after(outcome, about=about, at=at, uniform=self.means.uniform)
+    def _learn_of_endpoint(
+        self, completed: CompletedRequest, outcome: Outcome, before: Delivery, words: str
+    ) -> None:
+        kind = before.key.kind
+        self._note_unanswered(outcome, words)
+        if outcome.is_failure:
+            retry_after_s = completed.response.retry_after_s
+            for name in self.circuits.failed(
+                kind, about=before.row, at=completed.ended, retry_after_s=retry_after_s, uniform=self.uniform
+            ):
+                self.events.emit("circuit.opened", circuit=name, detail=words or outcome.value)
+        else:
+            for name in self.circuits.answered(kind, readable=outcome is not Outcome.UNREADABLE):
+                self.events.emit("circuit.closed", circuit=name)
+        if outcome is Outcome.UNREADABLE:
+            status = completed.response.http_status
+            self.events.emit(
+                "contract.drifted", detail=f"answered {status}: {words or 'nothing'}", http_status=status
+            )
 
-    def _weigh_refusal(self, outcome: Outcome, exchanged: CompletedRequest) -> None:
-        """Halt when the token, or everything that is sent, is refused."""
-        try:
-            self.session.weigh(exchanged.request.token, outcome)
-        except CredentialsRefused as why:
-            self._no_access(why, exchanged)
-        if outcome not in {Outcome.FORBIDDEN, Outcome.MISDIRECTED, Outcome.REFUSED}:
-            self._refused = 0
-            return
-        self._refused += 1
-        if self._refused >= REFUSALS_IN_A_ROW and not self.done.accepted:
-            why_not = f"{self._refused} reports in a row were {outcome}, and none accepted"
-            self.done.halt(PermissionRefused(why_not, hint=access_hint(excerpt(exchanged.answer))))
+    def _note_unanswered(self, outcome: Outcome, words: str) -> None:
+        if outcome.is_failure or outcome is Outcome.THROTTLED:
+            self.stats.unanswered += 1
+            self.stats.last_failure = words
+        else:
+            self.stats.unanswered = 0
 
-    def _take_token(self, exchanged: CompletedRequest, outcome: Outcome) -> Outcome:
-        """Keep the token that an answer brings; return what the answer was, for the ledger."""
-        clock = self.means.clock
-        try:
-            token = self.means.api.read_token(exchanged.answer, at=exchanged.ended)
-        except ApiUnavailable:
-            return outcome
-        except CredentialsRefused as why:
-            self._no_access(why, exchanged)
-            return outcome if outcome is not Outcome.ACCEPTED else Outcome.UNREADABLE
-        self.session.token = token
-        expires = clock.now() + timedelta(seconds=token.refresh_at - clock.monotonic())
-        self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
-        return Outcome.ACCEPTED
+    def _learn_of_refusals(
+        self, completed: CompletedRequest, found: Classification, kind: Kind
+    ) -> tuple[Classification, float]:
+        """Return what the answer is taken for, and how long its report is put off at least."""
+        outcome = found.outcome
+        if outcome is Outcome.THROTTLED:
+            self._slow_down(completed)
+            return found, 0.0
+        cause = self.refusals.record(kind, outcome, at=completed.ended, words=self.redact(found.detail))
+        if cause is Cause.HALT:
+            self.stats.halt(self.refusals.permission_refused(outcome, access_hint(found.detail)))
+        elif cause is Cause.PAUSE:
+            pause_s = self.refusals.streak.pause_left_s(completed.ended)
+            rate = self.rate_limiter.slow_down(completed.ended, hold_s=pause_s)
+            self.circuits.proven = False
+            self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=pause_s)
+        if outcome is Outcome.FORBIDDEN and self.refusals.streak.throttled:
+            return replace(found, outcome=Outcome.THROTTLED), FIRST_PAUSE_S
+        return found, PUT_OFF_S if outcome is Outcome.REJECTED and self.refusals.rejected[kind].on else 0.0
 
-    def no_answer(self, how_long: str) -> ApiUnavailable:
-        """Return what stops a run to which the API gives no usable answer, with what the last failure said."""
-        said = f"; the last failure: {self.last_failure}" if self.last_failure else ""
-        return ApiUnavailable(
-            f"the API gave no usable answer {how_long}{said}",
-            hint="See that obelis.base_url and obelis.token_url are right and can be reached from here. What is "
-            "left stays due: run it again later; a daemon goes on trying by itself.",
-        )
-
-    def _no_access(self, why: CredentialsRefused, exchanged: CompletedRequest) -> None:
-        self.events.emit("auth.failed", detail=why.message, http_status=exchanged.answer.http_status)
-        self.done.halt(why)
-
-    def _slow_down(self, exchanged: CompletedRequest) -> None:
-        retry_after_s = exchanged.answer.retry_after_s
-        rate = self.rate_limiter.throttled(exchanged.ended, started=exchanged.started, retry_after_s=retry_after_s)
+    def _slow_down(self, completed: CompletedRequest) -> None:
+        retry_after_s = completed.response.retry_after_s
+        rate = self.rate_limiter.throttled(completed.ended, started=completed.started, retry_after_s=retry_after_s)
         if rate is not None:
             self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=retry_after_s)
 
-    def _compare_clocks(self, server: datetime, at: datetime, took_s: float) -> None:
-        known = abs(self.session.skew_s)
-        self.session.compare_clocks(server, at=at, took_s=took_s)
-        skew_s = self.done.skew_s = self.session.skew_s
-        if abs(skew_s) >= SKEW_WORTH_SAYING_S > known:
+    def _compare_clocks(self, server_date: datetime, completed: CompletedRequest, at: datetime) -> None:
+        self.api_clock.observe(server_date, started=completed.started, ended=completed.ended)
+        skew_s = self.api_clock.skew_s(at, at=completed.ended)
+        differs = abs(skew_s) >= SKEW_WORTH_SAYING_S
+        if differs and not self._skew_said:
             ours = "ahead" if skew_s < 0 else "behind"
             self.events.emit("clock.skewed", skew_s=round(abs(skew_s), 1), skew_direction=ours)
+        self._skew_said = differs
+
+    # --- the token
+
+    def _weigh_token(self, completed: CompletedRequest, outcome: Outcome) -> None:
+        try:
+            self.tokens.weigh(completed.request.token, outcome)
+        except CredentialsRefused as why:
+            self._no_access(why, completed)
+
+    def _token(self, completed: CompletedRequest, found: Classification) -> tuple[Classification, str]:
+        """Keep the token that an answer brings; return what the answer was, and its words, for the ledger."""
+        try:
+            token = self.api.read_token(completed.response, at=completed.ended)
+        except ApiUnavailable as why:
+            return self._no_token(completed, found, self.redact(why.message))
+        except CredentialsRefused as why:
+            self._no_access(why, completed)
+            outcome = Outcome.UNREADABLE if found.outcome is Outcome.ACCEPTED else found.outcome
+            brought = completed.response.http_status is not None and completed.response.http_status < 300
+            words = "" if brought else self.redact(excerpt(completed.response))  # it may hold a token
+            return replace(found, outcome=outcome), words
+        if self.api.token_comes_from_api and completed.response.server_date is not None:
+            self._compare_clocks(completed.response.server_date, completed, self._at(completed))
+        was_open = self.tokens.circuit.open
+        self.tokens.store(token)
+        if was_open:
+            self.events.emit("circuit.closed", circuit="token")
+        expires = self.clock.now() + timedelta(seconds=token.refresh_at - self.clock.monotonic())
+        self.events.emit("auth.refreshed", expires_unix=int(expires.timestamp()))
+        return replace(found, outcome=Outcome.ACCEPTED), ""
+
+    def _no_token(
+        self, completed: CompletedRequest, found: Classification, words: str
+    ) -> tuple[Classification, str]:
+        """Leave the token's host alone for a while: it gave none, and may give one next time."""
+        before = self.tokens.circuit
+        self.tokens.circuit = before.failed(
+            about=None,
+            at=completed.ended,
+            uniform=self.uniform,
+            retry_after_s=completed.response.retry_after_s,
+        )
+        if before.closed and not completed.response.cancelled:
+            self.events.emit("circuit.opened", circuit="token", detail=words)
+        self.stats.unanswered += 1
+        self.stats.last_failure = words
+        return found, words
+
+    def _no_access(self, why: CredentialsRefused, completed: CompletedRequest) -> None:
+        self.events.emit("auth.failed", detail=why.message, http_status=completed.response.http_status)
+        self.stats.halt(why)
 
 
-def _is_2xx(http_status: int | None) -> bool:
-    return http_status is not None and http_status < 300
+def no_answer(stats: RunStats, how_long: str) -> ApiUnavailable:
+    """Return what halts a run to which the API gives no usable answer, with what the last failure said."""
+    said = f"; the last failure: {stats.last_failure}" if stats.last_failure else ""
+    return ApiUnavailable(
+        f"the API gave no usable answer {how_long}{said}",
+        hint="See that obelis.base_url and obelis.token_url are right and can be reached from here. What is "
+        "left stays due: run it again later; a daemon goes on trying by itself.",
+    )

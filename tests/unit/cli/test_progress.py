@@ -47,8 +47,8 @@ class SomeLedger:
         states = {State.PENDING: 6, State.IN_FLIGHT: 3, State.ACCEPTED: 5}
         return MonthCounts(month=month, by_kind={HUB_RATING: states}, drifted=0, in_doubt=0)
 
-    def waiting(self, _month: ReportMonth) -> tuple[datetime, datetime] | None:
-        return (self._waiting, self._waiting) if self._waiting else None
+    def next_attempt(self, _month: ReportMonth) -> datetime | None:
+        return self._waiting
 
 
 @pytest.fixture

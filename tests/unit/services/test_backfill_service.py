@@ -17,7 +17,7 @@ from report_service.errors import ApiUnavailable, BadInput
 from report_service.ports import Undelivered
 from report_service.services.backfill import Backfill, Fate
 from report_service.services.planner import Plan
-from report_service.services.reconcile import RunResult
+from report_service.services.run_result import RunResult
 from tests.support.fakes import FakeClock, RecordingEvents
 
 if TYPE_CHECKING:

@@ -1,0 +1,94 @@
+"""What is due of one month: read from the ledger a page at a time, a queue a kind."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from report_service.domain.kinds import KINDS
+
+if TYPE_CHECKING:
+    from report_service.domain.delivery import Delivery
+    from report_service.domain.kinds import Kind
+    from report_service.domain.months import ReportMonth
+    from report_service.ports import AttemptLog, Clock
+
+PAGE = 200
+"""How many due reports of a kind are read at once."""
+READ_AGAIN_S = 1.0
+"""A page is read anew for what has become due since, but not more often than this."""
+NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The due reports of one kind. Moments are monotonic seconds."""
+
+    page: deque[Delivery] = field(default_factory=deque)
+    more: bool = True  # the ledger has, or may have, more that are due than the page
+    read_at: float = -NEVER
+    due_at: float = NEVER  # when the first of those that wait is due
+
+
+@dataclass(slots=True, kw_only=True)
+class Backlog:
+    """Gives the reports of one month that may be sent.
+
+    The ledger is read only when everything taken before has been recorded: it would give the same report twice.
+    Any call raises StoreUnavailable.
+    """
+
+    attempts: AttemptLog
+    month: ReportMonth
+    clock: Clock
+    _queues: dict[Kind, _Queue] = field(default_factory=lambda: {kind: _Queue() for kind in KINDS})
+    _taken: bool = False  # something was taken whose start the ledger does not have yet
+    _put_off: dict[Kind, float] = field(default_factory=dict)  # what was put off, and the ledger does not know yet
+
+    def has(self, kind: Kind) -> bool:
+        """Return True if a report of the kind is due."""
+        queue, now = self._queues[kind], self.clock.monotonic()
+        newly_due = now >= queue.due_at and now - queue.read_at >= READ_AGAIN_S
+        if not self._taken and (newly_due or (not queue.page and (queue.more or now >= queue.due_at))):
+            self._read(kind, queue, now)
+        return bool(queue.page)
+
+    def take(self, kind: Kind) -> Delivery:
+        """Return the next report of the kind; `has` said that there is one."""
+        self._taken = True
+        return self._queues[kind].page.popleft()
+
+    def recorded(self) -> None:
+        """Note that the ledger has the start of everything that was taken, and the result of what was put off."""
+        self._taken = False
+        self._put_off.clear()
+
+    def take_probe(self, kind: Kind, *, tried: bool) -> Delivery | None:
+        """Return a report that was tried before, or one that was not; None: none of these is due."""
+        found = self.attempts.due(self.month, kind, at=self.clock.now(), limit=1, tried=tried)
+        self._queues[kind] = _Queue()  # it may stand on the page as well
+        self._taken = self._taken or bool(found)
+        return found[0] if found else None
+
+    def put_off(self, kind: Kind, until: float) -> None:
+        """Note that a report of the kind is due again at a moment."""
+        queue = self._queues[kind]
+        queue.due_at = min(queue.due_at, until)
+        self._put_off[kind] = min(self._put_off.get(kind, NEVER), until)
+
+    def look_again(self) -> None:
+        """Forget what was read: the ledger has changed."""
+        self._queues, self._taken = {kind: _Queue() for kind in KINDS}, False
+
+    def next_due_at(self) -> float:
+        """Return the moment at which the next report is due that is not yet; NEVER if none waits."""
+        return min((queue.due_at for queue in self._queues.values() if not queue.page), default=NEVER)
+
+    def _read(self, kind: Kind, queue: _Queue, now: float) -> None:
+        at = self.clock.now()
+        queue.page = deque(self.attempts.due(self.month, kind, at=at, limit=PAGE))
+        waits = self.attempts.next_attempt(self.month, kind, after=at)
+        queue.more, queue.read_at = len(queue.page) == PAGE, now
+        waits_until = now + (waits - at).total_seconds() if waits else NEVER
+        queue.due_at = min(waits_until, self._put_off.get(kind, NEVER))

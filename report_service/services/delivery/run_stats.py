@@ -1,0 +1,39 @@
+"""What a run did, counted as it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from report_service.errors import RunHalted
+
+
+@dataclass(slots=True, kw_only=True)
+class RunStats:
+    """The figures of one run's delivery. Moments are monotonic seconds."""
+
+    began_at: float = 0.0
+    progress_at: float = 0.0  # when a report was last settled; at first, when the run began
+    sent: int = 0  # requests for reports
+    tokens: int = 0  # requests for tokens
+    settled: int = 0  # accepted, rejected, or a conflict
+    accepted: int = 0
+    failed: int = 0  # put off
+    throttled: int = 0
+    unanswered: int = 0  # in a row: neither a report nor a token came of them
+    last_failure: str = ""  # what the last of these said
+    busy_s: float = 0.0  # the sum of the times that the requests took
+    rate_per_minute: float | None = None  # the pace at the end, as the rate limiter had it
+    stopped: str | None = None  # why it sent no more before there was nothing left to send
+    halted: RunHalted | None = None  # why it could not go on
+    alarms: list[str] = field(default_factory=list)  # what a person should know of the API's answers as a whole
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests went out."""
+        return self.sent + self.tokens
+
+    def halt(self, why: RunHalted) -> None:
+        """Send nothing more in this run; the first reason counts."""
+        self.halted = self.halted or why

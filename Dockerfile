@@ -4,7 +4,8 @@
 #
 # Podman makes an image with its health check only with --format docker.
 
-# The newest Python that there are wheels for of all that is installed: `make wheels` shows it.
+# The newest Python that there are wheels for of all that is installed: `make wheels` shows it. `make image` takes it by
+# the digest that it has then, and labels the image with it.
 ARG BASE_IMAGE=docker.io/library/python:3.14-slim-trixie
 
 # --- build: everything that is installed is named by a lock file, with its hash
@@ -25,7 +26,16 @@ COPY migrations migrations
 COPY report_service report_service
 RUN python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && python -m pip --python /opt/report-service/bin/python install --no-index --no-deps dist/*.whl \
- && python -m pip --python /opt/report-service/bin/python check \
+ && python -m pip --python /opt/report-service/bin/python check
+
+# What nobody runs: the tests of libraries, Pygments' lexers (no code is highlighted), and the first pydantic that the
+# second carries along. What is left is listed and compiled.
+COPY tools tools
+RUN cd /opt/report-service/lib/python3*/site-packages \
+ && find . -depth -type d \( -name testing -o -name tests \) -exec rm -r {} + \
+ && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \
+ && rm -r pydantic/v1 \
+ && python /src/tools/sbom.py /src/requirements.lock . >/opt/report-service/sbom.cdx.json \
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/report-service/lib
 
 # --- the image: the base, and the environment made above
@@ -55,12 +65,16 @@ ENTRYPOINT ["report-service"]
 CMD ["daemon"]
 
 ARG BASE_IMAGE
+ARG BASE_DIGEST=unknown
+ARG SOURCE=unknown
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="report-service" \
       org.opencontainers.image.description="Monthly reports of a charge point operator to OBELISdeutschlandnetz" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"

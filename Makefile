@@ -61,6 +61,22 @@ wheels: .venv-uv/.made ## prove that the locks have wheels for every Python and 
 	  echo "Python $$python on $$platform: a wheel of everything"; \
 	done; done
 
+sbom: $(VENV)/.dev ## write sbom.cdx.json, the bill of materials of what is installed
+	$(BIN)/python tools/sbom.py requirements.lock >sbom.cdx.json
+
+# A tag such as 3.14-slim-trixie is moved with each security fix of its base: it is taken by today's digest, which the
+# image names. To renew a base, run it again.
+ENGINE ?= docker
+BASE_TAG := $(shell sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
+IMAGE ?= localhost/report-service
+image: ## build the image on its base as it is today
+	$(ENGINE) pull $(BASE_TAG)
+	base=$$($(ENGINE) image inspect --format '{{index .RepoDigests 0}}' $(BASE_TAG)) && \
+	$(ENGINE) build --tag $(IMAGE) --build-arg BASE_IMAGE="$$base" --build-arg BASE_DIGEST="$${base##*@}" \
+	  --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg SOURCE="$$(git remote get-url origin 2>/dev/null || echo unknown)" \
+	  --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .venv-uv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 

@@ -527,6 +527,7 @@ def _api(
             client_id=obelis.client_id,
             client_secret=secrets.client_secret,
             cpo_id=obelis.cpo_id,
+            reread=secrets.reread,
         ),
         transports=transports,
         learn=learn,

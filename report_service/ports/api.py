@@ -61,6 +61,9 @@ class ReportApi(Protocol):
         Raise CredentialsRefused if it brings none, ApiUnavailable if there was no answer to speak of.
         """
 
+    def reread_credentials(self) -> bool:
+        """Read the credentials anew from where they are kept; return True if they are others now."""
+
     def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         """Send, and return what came back; never raises for what the network does.
 

@@ -18,7 +18,7 @@ import pytest
 from report_service.mock_api.operator import made_up_operator
 from tests.conftest import database
 from tests.support.pgbouncer import pooled
-from tests.support.processes import DUE, MONTH, wait_until
+from tests.support.processes import DUE, MONTH, Cli, mock_api, wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
-    from tests.support.processes import Cli, Mock
+    from tests.support.processes import Mock
 
 MANY = 157
 FIGURES = made_up_operator(MONTH, hubs=12, points_per_hub=10, provider_groups=12)
@@ -145,6 +145,31 @@ def test_the_settings_are_told_once_without_secrets_and_a_hangup_reads_the_secre
     assert (same["reason"], same["changed"], other["changed"]) == ("hangup", False, True)
     assert daemon.process.returncode == 0
     assert [line["reason"] for line in daemon.of("service.stopping")] == ["SIGINT"]
+
+
+def test_a_rotated_secret_is_read_anew_when_the_old_one_is_refused_before_any_alarm(
+    sqlite_cli: Cli, figures: dict[str, list[Row]], start: Start, tmp_path: Path
+) -> None:
+    sqlite_cli.stock(figures)
+    secret = tmp_path / "secret"
+    secret.write_text("the-first")
+    mocks = Cli(folder=tmp_path)
+    with mock_api(
+        mocks, "--client-secret", "the-first", "--fault", "503@hotline_rating", log=tmp_path / "1.jsonl"
+    ) as old:
+        settings = {name: value for name, value in old.settings.items() if name != "OBELIS__CLIENT_SECRET"}
+        daemon = start(
+            sqlite_cli.using(**settings), OBELIS__CLIENT_SECRET_FILE=secret, RETRY__BASE_S=1, RETRY__CAP_S=1
+        )
+        wait_until(lambda: old.created == DUE - 1)
+    secret.write_text("the-second")
+    port = old.url.rpartition(":")[2]
+    with mock_api(mocks, "--client-secret", "the-second", "--port", port, log=tmp_path / "2.jsonl"):
+        assert daemon.said("run.completed", within_s=60)["complete"] is True
+
+    assert [(line["reason"], line["changed"]) for line in daemon.of("secrets.reread")] == [("refused", True)]
+    assert daemon.of("auth.failed") == []
+    assert not re.search("the-first|the-second", daemon.out.read_text())
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,13 @@ def test_a_secret_is_another_one_only_after_it_was_read_anew(folder: Path) -> No
         client_id="id",
         client_secret=secrets.client_secret,
         cpo_id="DEABC",
+        reread=secrets.reread,
     )
 
     assert secrets.reread() is False
     (folder / "report_service_obelis__client_secret").write_text("the-second\n")
     before = json.loads(credentials.token_request("1").body)["client_secret"]
-    assert secrets.reread() is True
+    assert credentials.reread() is True
     after = json.loads(credentials.token_request("2").body)["client_secret"]
 
     assert (before, after) == ("the-first", "the-second")

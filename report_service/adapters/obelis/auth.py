@@ -43,6 +43,7 @@ class ClientCredentials:
     client_id: str
     client_secret: Callable[[], str] = field(repr=False)  # asked for each request: it may be rotated meanwhile
     cpo_id: str
+    reread: Callable[[], bool] = field(default=lambda: False, repr=False)  # True: the secret is another one now
 
     def token_request(self, request_id: str) -> Request:
         """Return the request for a new token; its path shows the URL without its query."""

@@ -98,6 +98,10 @@ class HttpReportApi:
         self._learn(token.value)
         return token
 
+    def reread_credentials(self) -> bool:
+        """Read the credentials anew from where they are kept; return True if they are others now."""
+        return self._credentials.reread()
+
     def exchange(self, request: Request, send_check: SendCheck) -> ApiResponse:
         """Send, and return what came back; never raises for what the network does.
 

@@ -234,6 +234,10 @@ class OutcomeHandler:
         return found, words
 
     def _no_access(self, why: CredentialsRefused, completed: CompletedRequest) -> None:
+        """Halt, unless the secret was rotated meanwhile: then a token is asked for with the new one."""
+        if self.api.reread_credentials():
+            self.events.emit("secrets.reread", reason="refused", changed=True)
+            return
         self.events.emit("auth.failed", detail=why.message, http_status=completed.response.http_status)
         self.stats.halt(why)
 

@@ -51,6 +51,11 @@ class TokenReader:
     """Finds a token in an answer of 200 that has one."""
 
     token_comes_from_api: bool = False
+    rotated: bool = False  # another secret is to be found
+
+    def reread_credentials(self) -> bool:
+        found, self.rotated = self.rotated, False
+        return found
 
     def read_token(self, answer: ApiResponse, *, at: float) -> Token:
         if answer.http_status != 200:
@@ -69,13 +74,14 @@ class Room:
     events: RecordingEvents = field(default_factory=RecordingEvents)
     stats: RunStats = field(default_factory=RunStats)
     tokens: TokenCache = field(default_factory=TokenCache)
+    reader: TokenReader = field(default_factory=TokenReader)
     circuits: Circuits = field(default_factory=Circuits)
     outcomes: OutcomeHandler = field(init=False)
 
     def __post_init__(self) -> None:
         counts = MonthCounts(month=HOTLINE.month, by_kind={kind: {} for kind in KINDS}, drifted=0, in_doubt=0)
         self.outcomes = OutcomeHandler(
-            api=cast("ReportApi", TokenReader()),
+            api=cast("ReportApi", self.reader),
             clock=self.clock,
             events=self.events,
             rate_limiter=cast("RateLimiter", self.rate_limiter),
@@ -248,3 +254,26 @@ def test_the_first_reason_to_stop_counts() -> None:
     done.halt(first)
     done.halt(second)
     assert done.halted is first
+
+
+def test_credentials_that_are_refused_are_read_anew_and_tried_again_before_any_alarm() -> None:
+    room = Room(reader=TokenReader(rotated=True))
+
+    room.hear_token(ApiResponse(http_status=200, body=b"{}"))
+    assert room.stats.halted is None
+    assert room.events.emitted == [("secrets.reread", {"reason": "refused", "changed": True})]
+
+    room.hear_token(ApiResponse(http_status=200, body=b"{}"))  # refused with the new ones, too
+    assert isinstance(room.stats.halted, CredentialsRefused)
+    assert len(room.events.of("auth.failed")) == 1
+
+
+def test_a_fresh_token_that_is_refused_has_the_credentials_read_anew_as_well() -> None:
+    room = Room(reader=TokenReader(rotated=True))
+    for _ in range(2):
+        room.tokens.store(Token(value="t", refresh_at=1e9))
+        room.hear(ApiResponse(http_status=401))
+
+    assert room.stats.halted is None
+    assert room.events.of("secrets.reread") == [{"reason": "refused", "changed": True}]
+    assert room.events.of("auth.failed") == []

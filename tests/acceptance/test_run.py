@@ -117,7 +117,7 @@ def test_an_empty_inventory_is_no_success(sqlite_cli: Cli, figures: Figures) -> 
     done = sqlite_cli("run")
 
     assert done.code == 3
-    assert "Complete: 1 of 1 reports are in." in done.err
+    assert "Complete: 1 of 1 report is in." in done.err
     assert "Inventory: no hub, point or provider group was in operation." in done.err
 
 

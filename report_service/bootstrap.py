@@ -20,6 +20,7 @@ from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.evidence import SqlEvidenceLog
+from report_service.adapters.db.hand_ins import SqlHandInStore
 from report_service.adapters.db.history import SqlHistory
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.lease import SqlLeaseStore
@@ -156,6 +157,7 @@ def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock:
         instance=instance,
         plans=SqlPlanStore(store, scope, leases),
         waivers=SqlWaiverStore(store, cpo_id),
+        hand_ins=SqlHandInStore(store, scope),
         attempts=SqlAttemptLog(store, scope, leases, instance=instance),
         leases=leases,
         status=SqlStatusQueries(store, scope),

@@ -187,10 +187,11 @@ FIELDS: Mapping[str, Field] = {
         _whole("next_attempt_unix", "not tried again before this time, Unix seconds"),
         # Counts of one month's reports
         _whole("expected", "reports that the inventory says are due"),
-        _whole("delivered", "of the expected: accepted, already_reported or waived"),
+        _whole("delivered", "of the expected: accepted, already_reported, waived or handed_in"),
         _whole("accepted", "reports in state accepted"),
         _whole("already_reported", "reports in state already_reported: the API had them from someone else"),
         _whole("waived", "reports in state waived: a person declared that there is nothing to report"),
+        _whole("handed_in", "reports in state handed_in: by other means, after the window closed"),
         _whole("pending", "reports in state pending: ready to be sent"),
         _whole("retrying", "reports in state retrying: to be sent again later"),
         _whole("in_flight", "reports in state in_flight: sent, the answer not yet recorded"),
@@ -229,8 +230,8 @@ FIELDS: Mapping[str, Field] = {
 }
 
 _COUNTS = (
-    "expected delivered accepted already_reported waived pending retrying in_flight awaiting_data invalid "
-    "rejected missed unresolved drifted"
+    "expected delivered accepted already_reported waived handed_in pending retrying in_flight awaiting_data "
+    "invalid rejected missed unresolved drifted"
 )
 _REPORT = "key kind month"
 _RUN_END = "sent throttled duration_s rate_per_minute"

@@ -54,6 +54,9 @@ def _lines(story: Story) -> Iterator[str]:
         yield f"  {story.reason}"
     if story.waiver is not None:
         yield f"  waived by {story.waiver.declared_by}, {_at(story.waiver.declared_at)}: {story.waiver.reason}"
+    if story.hand_in is not None:
+        who, when = story.hand_in.declared_by, _at(story.hand_in.declared_at)
+        yield f"  handed in by other means, says {who}, {when}: {story.hand_in.reference}"
     yield f"  -> {story.next}"
     yield from _row(story)
     yield from _sent(story)

@@ -22,6 +22,7 @@ from report_service.cli.demo import demo
 from report_service.cli.exits import code_of, explain
 from report_service.cli.explain import explain_report
 from report_service.cli.export import export
+from report_service.cli.handed_in import handed_in
 from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
@@ -49,6 +50,7 @@ app.command("status")(status)
 app.command("explain")(explain_report)
 app.command("retry")(retry)
 app.command("waive")(waive)
+app.command("handed-in")(handed_in)
 app.command("check")(check)
 app.command("import")(import_)
 app.command("export")(export)
@@ -67,6 +69,7 @@ EXAMPLES = {
     "retry": "report-service retry --month 2026-10 --kind hub_rating",
     "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
     "check": "report-service check --json",
+    "handed-in": 'report-service handed-in --month 2026-08 --reference "e-mail of 3 October to the authority"',
     "import": "report-service import figures/ hubs.csv",
     "export": "report-service export --month 2026-10 --format html --out october.html",
     "contract": "report-service contract openapi.yaml",

@@ -29,6 +29,7 @@ WORDS = {
     "--patience": "SECONDS",
     "--retry-after": "SECONDS",
     "--to": "MONTH",
+    "--reference": "TEXT",
     "--token-lifetime": "SECONDS",
     "--verify": "FILE",
 }

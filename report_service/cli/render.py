@@ -42,6 +42,7 @@ ORDER = (
     State.ACCEPTED,
     State.ALREADY_REPORTED,
     State.WAIVED,
+    State.HANDED_IN,
     *WAITING,
 )
 """What is outstanding, most urgent first: what needs a person, then what only needs time."""

@@ -28,11 +28,12 @@ class State(StrEnum):
     ALREADY_REPORTED = "already_reported"  # a report exists that is not known to be ours
     REJECTED = "rejected"  # the API refused the data; waits for other data or for a person
     WAIVED = "waived"  # a person declared that there is nothing to report
+    HANDED_IN = "handed_in"  # after the window closed a person handed it in by other means
     MISSED = "missed"  # the window closed and it did not arrive
     UNRESOLVED = "unresolved"  # the window closed; it may have arrived, nobody said so
 
 
-DONE = frozenset({State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED})
+DONE = frozenset({State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED, State.HANDED_IN})
 """A month is complete when every due report is in one of these."""
 SENDABLE = frozenset({State.PENDING, State.RETRYING})
 """The states from which a report is sent once its next attempt is due."""
@@ -70,6 +71,8 @@ class Trigger(StrEnum):
     RETRIED = "retried"  # a person puts it back
     PUT_OFF = "put_off"  # it was refused for another reason than its data
     CLOSED = "closed"  # the window is over
+    HANDED_IN = "handed_in"  # a person handed it in by other means
+    HAND_IN_WITHDRAWN = "hand_in_withdrawn"  # and took that back
 
 
 _ROWS = (Trigger.ROW_VALID, Trigger.ROW_CHANGED, Trigger.ROW_INVALID, Trigger.ROW_MISSING)
@@ -98,13 +101,17 @@ _NEXT: dict[State, dict[Trigger, State]] = {
     State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ALREADY_REPORTED),
     State.WAIVED: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.WAIVED), State.WAIVED)
     | {Trigger.UNWAIVED: State.AWAITING_DATA},
-    State.MISSED: _PLANNED | _ENDED,
-    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING) | {Trigger.CLOSED: State.UNRESOLVED},
+    State.HANDED_IN: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.HANDED_IN), State.HANDED_IN)
+    | {Trigger.HAND_IN_WITHDRAWN: State.MISSED},
+    State.MISSED: _PLANNED | _ENDED | {Trigger.HANDED_IN: State.HANDED_IN},
+    State.UNRESOLVED: dict.fromkeys(_ROWS, State.RETRYING)
+    | {Trigger.CLOSED: State.UNRESOLVED, Trigger.HANDED_IN: State.HANDED_IN},
 }
 
 _NEXT_IN_DOUBT: dict[State, dict[Trigger, State]] = {
     State.IN_FLIGHT: {Trigger.CONFLICT: State.ACCEPTED},
     State.RETRYING: dict.fromkeys(_ROWS, State.RETRYING) | {Trigger.CLOSED: State.UNRESOLVED},
+    State.HANDED_IN: {Trigger.HAND_IN_WITHDRAWN: State.UNRESOLVED},
 }
 """What is otherwise while an earlier attempt has an unknown end: the same bytes stay on their way."""
 
@@ -125,6 +132,7 @@ def next_state(state: State, trigger: Trigger, *, in_doubt: bool = False) -> Sta
     |accepted      |=       |=       |=       |=      |      |        |        |        |        |
     |already_report|=       |=       |=       |=      |      |        |        |        |        |
     |waived        |=       |=       |=       |=      |      |        |        |        |        |
+    |handed_in     |=       |=       |=       |=      |      |        |        |        |        |
     |missed        |pending |pending |invalid |awaits |      |        |        |        |        |
     |unresolved    |retrying|retrying|retrying|retry  |      |        |        |        |        |
 
@@ -135,6 +143,7 @@ def next_state(state: State, trigger: Trigger, *, in_doubt: bool = False) -> Sta
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
     (`awaiting_data`), and puts back what is pending, retrying or rejected. A rejected report becomes `retrying`
     when it turns out that its whole kind is refused, and so not its data.
+    What a closed window left is `handed_in` when a person says so, and what it was when that is taken back.
     """
     usual = _NEXT[state].get(trigger)
     found = _NEXT_IN_DOUBT.get(state, {}).get(trigger, usual) if in_doubt else usual

@@ -74,6 +74,16 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandIn:
+    """A person's word that a report was handed in by other means, after its window closed."""
+
+    key: DeliveryKey
+    reference: str  # where it can be found again
+    declared_by: str
+    declared_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthCounts:
     """How a month stands: due reports by kind and state."""
 
@@ -176,6 +186,19 @@ class WaiverStore(Protocol):
 
     def withdraw(self, key: DeliveryKey) -> bool:
         """Take a waiver back; return True if there was one."""
+
+
+class HandInStore(Protocol):
+    """What was handed in by other means; it holds for the endpoint whose window was missed."""
+
+    def of(self, month: ReportMonth) -> Mapping[DeliveryKey, HandIn]:
+        """Return what was handed in of a month."""
+
+    def declare(self, reports: Sequence[tuple[KnownDelivery, HandIn]]) -> bool:
+        """Make reports `handed_in`; return False, and change nothing, if one is not as it is known any more."""
+
+    def withdraw(self, reports: Mapping[DeliveryKey, KnownDelivery], *, at: datetime) -> bool:
+        """Make reports what they were before; return False, and change nothing, as `declare` does."""
 
 
 class AttemptLog(Protocol):
@@ -291,6 +314,7 @@ class Ledger:
     instance: str  # names this process, in the lease and in the ledger
     plans: PlanStore
     waivers: WaiverStore
+    hand_ins: HandInStore
     attempts: AttemptLog
     leases: LeaseStore
     status: StatusQueries

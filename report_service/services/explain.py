@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.field_errors import FieldErrors
-    from report_service.ports import AttemptRecord, Ledger, Renderer, ReportRecord, Waiver
+    from report_service.ports import AttemptRecord, HandIn, Ledger, Renderer, ReportRecord, Waiver
 
 NEAREST = 5
 """How many keys are named to someone who got one wrong."""
 MEANINGS: Mapping[Outcome | None, str] = {
     Outcome.ACCEPTED: "the API took it",
     Outcome.REJECTED: "the API refused the data",
+    Outcome.OUT_OF_WINDOW: "by the API's calendar its month could not be reported at that time",
     Outcome.UNAUTHORIZED: "the token was not accepted",
     Outcome.FORBIDDEN: "the token lacked permission",
     Outcome.NOT_FOUND: "the API did not know the hub, the point or the path",
@@ -51,6 +52,7 @@ class Story:
 
     report: ReportRecord
     waiver: Waiver | None
+    hand_in: HandIn | None
     window: SubmissionWindow
     at: datetime
     faults: FieldErrors  # what is wrong with the source's row
@@ -140,6 +142,12 @@ class Story:
                 "declared_by": self.waiver.declared_by,
                 "declared_at": iso(self.waiver.declared_at),
             },
+            "handed_in": self.hand_in
+            and {
+                "reference": self.hand_in.reference,
+                "declared_by": self.hand_in.declared_by,
+                "declared_at": iso(self.hand_in.declared_at),
+            },
             "window": {"opens": iso(self.window.opens), "closes": iso(self.window.closes)},
             "next_attempt_at": iso(report.next_attempt_at),
             "next": self.next,
@@ -165,6 +173,7 @@ class Explaining:
         return Story(
             report=report,
             waiver=self.ledger.waivers.of(key.month).get(key),
+            hand_in=self.ledger.hand_ins.of(key.month).get(key),
             window=SubmissionWindow.of(key.month, guard_s=self.guard_s),
             at=at,
             faults=faults,

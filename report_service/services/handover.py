@@ -58,9 +58,10 @@ def summary(
     ]
     missing = Counter(one.key.kind for one in undelivered)
     for kind, states in month_counts.by_kind.items():
-        due, waived = sum(states.values()), states.get(State.WAIVED, 0)
-        delivered = due - waived - missing[kind]
-        lines.append(f"{kind.german:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}")
+        due, waived, handed_in = sum(states.values()), states.get(State.WAIVED, 0), states.get(State.HANDED_IN, 0)
+        delivered = due - waived - handed_in - missing[kind]
+        later = f"  ({handed_in} bereits nachgereicht)" if handed_in else ""
+        lines.append(f"{kind.german:<32}{due:>8}{delivered:>13}{waived:>11}{missing[kind]:>8}{later}")
     lines.append("")
     if attached:
         lines += [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from report_service.domain.evidence import EvidenceLink
     from report_service.domain.kinds import DeliveryKey
     from report_service.domain.months import ReportMonth
-    from report_service.ports import AttemptRecord, Ledger, MonthCounts, ReportRecord, Waiver
+    from report_service.ports import AttemptRecord, HandIn, Ledger, MonthCounts, ReportRecord, Waiver
 
 FORMAT = "report-service proof of delivery, 1"
 _COLUMNS = (
@@ -44,6 +44,7 @@ class Proof:
     reports: list[ReportRecord]
     links: dict[str, EvidenceLink]  # by request id, in the order of the chain
     waivers: Mapping[DeliveryKey, Waiver]
+    hand_ins: Mapping[DeliveryKey, HandIn]
 
     @property
     def head(self) -> str | None:
@@ -69,6 +70,7 @@ def gather(ledger: Ledger, month: ReportMonth, *, cpo_id: str, at: datetime, gua
         reports=reports,
         links={link.entry.request_id: link for link in ledger.evidence.links(month)},
         waivers=ledger.waivers.of(month),
+        hand_ins=ledger.hand_ins.of(month),
     )
 
 
@@ -105,6 +107,7 @@ def _compact(value: object) -> str:
 
 def _report(proof: Proof, report: ReportRecord) -> dict[str, object]:
     waiver = proof.waivers.get(report.key) if report.state is State.WAIVED else None
+    hand_in = proof.hand_ins.get(report.key) if report.state is State.HANDED_IN else None
     return {
         "key": str(report.key),
         "due": report.due,
@@ -118,6 +121,12 @@ def _report(proof: Proof, report: ReportRecord) -> dict[str, object]:
         "detail": report.detail,
         "waiver": waiver
         and {"reason": waiver.reason, "declared_by": waiver.declared_by, "declared_at": iso(waiver.declared_at)},
+        "handed_in": hand_in
+        and {
+            "reference": hand_in.reference,
+            "declared_by": hand_in.declared_by,
+            "declared_at": iso(hand_in.declared_at),
+        },
         "attempts": [_attempt(one, proof.links.get(one.request_id)) for one in report.attempts],
     }
 

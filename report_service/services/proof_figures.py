@@ -78,8 +78,11 @@ def remarkable(proof: Proof) -> Iterator[tuple[ReportRecord, str]]:
 
 def _reasons(proof: Proof, report: ReportRecord) -> Iterator[str]:
     waiver, at = proof.waivers.get(report.key), accepted_at(report)
+    hand_in = proof.hand_ins.get(report.key) if report.state is State.HANDED_IN else None
     if report.state is State.WAIVED and waiver is not None:
         yield f"waived by {waiver.declared_by}: {waiver.reason}"
+    elif hand_in is not None:
+        yield f"handed in by other means, says {hand_in.declared_by}: {hand_in.reference}"
     elif report.state not in DONE or report.state is State.ALREADY_REPORTED:
         yield report.detail or REASONS.get(report.state, report.state)
     if report.drift:

@@ -34,8 +34,9 @@ NEXT_STEPS: Mapping[State, str] = {
     State.PENDING: "the next run sends it",
     State.IN_FLIGHT: "the next run asks the API again",
     State.RETRYING: "tried again by itself",
-    State.MISSED: "hand it in by other means: report-service backfill",
-    State.UNRESOLVED: "ask the authority whether it has it: report-service backfill",
+    State.MISSED: "hand it in by other means (report-service backfill), then record it: report-service handed-in",
+    State.UNRESOLVED: "ask the authority whether it has it (report-service backfill), "
+    "then record it: report-service handed-in",
     State.ACCEPTED: "the store has other figures than the API now: see which are right",
 }
 """What a person does about a report in a state."""

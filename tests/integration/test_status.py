@@ -95,8 +95,9 @@ def test_a_state_speaks_for_itself_where_there_are_no_words(tmp_path: Path) -> N
         State.REJECTED,
         State.ACCEPTED,
         State.WAIVED,
+        State.HANDED_IN,
     } == set(State)
-    assert set(NEXT_STEPS) | {State.WAIVED, State.ALREADY_REPORTED} == set(State)
+    assert set(NEXT_STEPS) | {State.WAIVED, State.ALREADY_REPORTED, State.HANDED_IN} == set(State)
 
 
 def test_a_drifted_report_says_that_it_is_one(tmp_path: Path) -> None:

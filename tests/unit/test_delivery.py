@@ -45,6 +45,7 @@ acc   =     =       =       =       -    -        -        -        -        -  
 taken =     =       =       =       -    -        -        -        -        -      -        -       =      -
 rej   =     pend    bad     wait    -    -        -        -        -        waiv   -        pend    miss   retry
 waiv  =     =       =       =       -    -        -        -        -        =      wait     -       =      -
+hand  =     =       =       =       -    -        -        -        -        -      -        -       =      -
 miss  pend  pend    bad     wait    -    -        -        -        -        waiv   -        -       =      -
 unres retry retry   retry   retry   -    -        -        -        -        -      -        -       =      -
 """
@@ -59,6 +60,7 @@ acc   =     =       =       =       -    -        -        -        -        -  
 taken =     =       =       =       -    -        -        -        -        -      -        -       =      -
 rej   =     pend    bad     wait    -    -        -        -        -        -      -        pend    miss   retry
 waiv  =     =       =       =       -    -        -        -        -        -      wait     -       =      -
+hand  =     =       =       =       -    -        -        -        -        -      -        -       =      -
 miss  pend  pend    bad     wait    -    -        -        -        -        -      -        -       =      -
 unres retry retry   retry   retry   -    -        -        -        -        -      -        -       =      -
 """
@@ -73,6 +75,7 @@ WORDS = {
     "taken": State.ALREADY_REPORTED,
     "rej": State.REJECTED,
     "waiv": State.WAIVED,
+    "hand": State.HANDED_IN,
     "miss": State.MISSED,
     "unres": State.UNRESOLVED,
 }
@@ -92,7 +95,25 @@ def _step(name: str) -> Trigger:
     return Trigger(f"row_{name}" if name in {"valid", "changed", "invalid", "missing"} else name)
 
 
-TRANSITIONS = table(SETTLED, in_doubt=False) + table(IN_DOUBT, in_doubt=True)
+HAND_INS = {  # by what was, the step, and whether an attempt has an unknown end; nothing else leads there
+    **{
+        (state, Trigger.HANDED_IN, in_doubt): State.HANDED_IN
+        for state in (State.MISSED, State.UNRESOLVED, State.HANDED_IN)
+        for in_doubt in (False, True)
+    },
+    (State.HANDED_IN, Trigger.HAND_IN_WITHDRAWN, False): State.MISSED,
+    (State.HANDED_IN, Trigger.HAND_IN_WITHDRAWN, True): State.UNRESOLVED,
+}
+TRANSITIONS = [
+    *table(SETTLED, in_doubt=False),
+    *table(IN_DOUBT, in_doubt=True),
+    *(
+        (state, trigger, in_doubt, HAND_INS.get((state, trigger, in_doubt)))
+        for state in State
+        for trigger in (Trigger.HANDED_IN, Trigger.HAND_IN_WITHDRAWN)
+        for in_doubt in (False, True)
+    ),
+]
 
 
 def after(state: State, trigger: Trigger, *, in_doubt: bool) -> State | None:
@@ -138,7 +159,7 @@ def test_the_table_in_the_docstring_is_true() -> None:
 
 
 def test_sets_of_states_leave_none_out() -> None:
-    assert {State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED} == DONE
+    assert {State.ACCEPTED, State.ALREADY_REPORTED, State.WAIVED, State.HANDED_IN} == DONE
     assert {State.MISSED, State.UNRESOLVED} == OVER
     assert set(State) == DONE | OVER | OPEN
     assert not DONE & OPEN

@@ -247,6 +247,18 @@ waivers = Table(
 )
 
 
+hand_ins = Table(
+    "hand_ins",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("cpo_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("declared_by", Text, nullable=False),
+    Column("declared_at", UtcDateTime, nullable=False),
+)
+
+
 def insert_into(table: Table, connection: Connection) -> Any:  # noqa: ANN401 - two dialects, one method in common
     """Return an INSERT that knows ON CONFLICT, in the words of the connection's database."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql

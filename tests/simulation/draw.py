@@ -121,6 +121,7 @@ class _Drawing:
             deeds=tuple(sorted(deeds, key=lambda deed: deed.at)),
             weather=tuple(weather),
             ends=ends,
+            to_the_end=random.random() < 0.2,
             well_since=well_since,
             **self._world(),  # type: ignore[arg-type]
         )
@@ -136,7 +137,7 @@ class _Drawing:
     def _whole(self) -> tuple[list[Deed], list[Weather], float, float | None]:
         """Tell of a bad beginning, and of two good days at the end."""
         well_since = self.closes - 2 * DAY_S - 600
-        span = Span(self.release, self.release + self.random.choice((2 * HOUR_S, 20 * HOUR_S, 3 * DAY_S)))
+        span = Span(self.release, self.release + self.random.choice((HOUR_S, HOUR_S, 6 * HOUR_S, 3 * DAY_S)))
         deeds = [*self._starts(self.random.uniform(0, self.release)), *self._deeds(span)]
         deeds += self._quiet(span.until + 2 * HOUR_S, well_since - 30)
         return deeds, self._weather(span), self.closes + HOUR_S, well_since

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from tests.simulation.processes import Program
     from tests.simulation.scenario import Scenario
 
+DONE = {"accepted", "already_reported", "waived"}
+LOOK_S = 1800.0
+"""How often it is looked whether all is done."""
 RESTARTS_AFTER_S = 20.0
 """How soon a container that died is started again, on average."""
 
@@ -69,7 +74,7 @@ class SimulatedMonth:
             for moment in (weather.since, weather.until):
                 self.world.at(moment, self.stir)
         try:
-            self.world.run(self.scenario.ends)
+            self._go_on()
         except BusyLoop as loop:
             self.world.bugs.append(f"busy loop {loop}")
         self.wanted.clear()
@@ -77,6 +82,21 @@ class SimulatedMonth:
             daemon.process.kill("at the end")
         self.world.run(self.world.elapsed)
         self.database.close()
+
+    def _go_on(self) -> None:
+        """Let time go by, to the end or until nothing can happen any more."""
+        scenario, world = self.scenario, self.world
+        world.run(min(scenario.settled + LOOK_S, scenario.ends))
+        while world.elapsed < scenario.ends and (scenario.to_the_end or not self._is_done()):
+            world.run(min(world.elapsed + LOOK_S, scenario.ends))
+
+    def _is_done(self) -> bool:
+        """Return True if all is delivered, and the ledger knows."""
+        if self.lacking():
+            return False
+        with closing(sqlite3.connect(disk().path)) as live:
+            states = {state for (state,) in live.execute("SELECT DISTINCT state FROM deliveries WHERE due")}
+        return states <= DONE
 
     def start(self, who: int) -> None:
         """Start a replica, unless it runs."""

@@ -58,6 +58,7 @@ class Scenario:
     deeds: tuple[Deed, ...]
     weather: tuple[Weather, ...]
     ends: float  # true seconds
+    to_the_end: bool  # even if nothing is left to happen and all is delivered
     well_since: (
         float | None
     )  # from then on nothing befalls one replica, the API and the sources; None: something may
@@ -78,6 +79,12 @@ class Scenario:
     def closes(self) -> float:
         """Return when the window closes, in true seconds."""
         return (self.window.closes - self.starts).total_seconds()
+
+    @property
+    def settled(self) -> float:
+        """Return when nothing befalls the world any more, in true seconds."""
+        ends = [deed.at + deed.for_s for deed in self.deeds] + [each.until for each in self.weather]
+        return max(ends, default=0.0)
 
     @property
     def faults(self) -> int:

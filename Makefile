@@ -8,7 +8,7 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test simulate check format bench events lock wheels clean
+.PHONY: help demo test simulate crashes check format bench events lock wheels clean
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -24,6 +24,10 @@ MONTHS ?= 1000
 SEED ?=
 simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000 of them, on every core; SEED=4711 shows one again
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--months $(MONTHS))
+
+KILLS ?= 200
+crashes: $(VENV)/.dev ## kill real processes, KILLS=200 times on each database
+	REPORT_SERVICE_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -n $(JOBS) tests/acceptance/test_crashes.py
 
 check: $(VENV)/.dev ## lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""A command that kills itself, as kill -9 would, at a commit: `python -m tests.support.dying 7 before run --patience 30`.
+"""A command that kills itself, as kill -9 would, at a commit: `dying.py 7 before run --patience 30`.
 
 Before the n-th commit of a transaction that writes, right after it, or a moment later, when its requests leave.
 """

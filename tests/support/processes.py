@@ -83,6 +83,7 @@ class Cli:
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)  # without REPORT_SERVICE_
+    launcher: tuple[str, ...] = (str(COMMAND),)
 
     def using(self, **settings: object) -> Cli:
         """Return the same with other settings."""
@@ -96,7 +97,7 @@ class Cli:
         """Start a command; by default what it writes is kept, and nothing comes from standard input."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
         return subprocess.Popen(
-            [COMMAND, *map(str, arguments)],
+            [*map(str, (*self.launcher, *arguments))],
             env=self.environment,
             cwd=self.folder,
             encoding="utf-8",

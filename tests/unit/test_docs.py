@@ -1,4 +1,4 @@
-"""What the documents say is so: links lead somewhere, the files they name are there, the states' picture is true."""
+"""What the documents say is so: links lead somewhere, named files are there, the states' picture is true."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def test_the_picture_of_the_states_is_true() -> None:
     drawn = set(re.findall(r"^    (\w+) --> (\w+)$", ARCHITECTURE, re.MULTILINE))
     led = {
         (state.value, after.value)
-        for state, trigger, in_doubt in product(set(State) - OVER, Trigger, (False, True))
-        if (after := after_of(state, trigger, in_doubt=in_doubt)) not in {None, state}
+        for state, trigger, in_doubt in product(State, Trigger, (False, True))
+        if (state not in OVER or trigger is Trigger.HANDED_IN)
+        and (after := after_of(state, trigger, in_doubt=in_doubt)) not in {None, state}
     }
     assert drawn == led
 

@@ -219,7 +219,7 @@ def build(
     store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, store_clock or clock)
-    source = SqlSource(store, _queries(settings))
+    source = source_of(settings, store)
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
@@ -491,6 +491,11 @@ def recorded_latencies(url: str) -> list[float]:
             return durations(connection)
     finally:
         store.close()
+
+
+def source_of(settings: Settings, store: Store) -> SqlSource:
+    """Return the operator's figures: in the store, unless a query stands for a table."""
+    return SqlSource(store, _queries(settings))
 
 
 def _queries(settings: Settings) -> Mapping[str, Query]:

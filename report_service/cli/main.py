@@ -31,6 +31,7 @@ from report_service.cli.retry import retry
 from report_service.cli.run import run
 from report_service.cli.status import status
 from report_service.cli.streams import unbreakable
+from report_service.cli.template import template
 from report_service.cli.waive import waive
 from report_service.errors import ReportServiceError, UsageError
 
@@ -53,6 +54,7 @@ app.command("waive")(waive)
 app.command("handed-in")(handed_in)
 app.command("check")(check)
 app.command("import")(import_)
+app.command("template")(template)
 app.command("export")(export)
 app.command("contract")(contract)
 app.command("demo")(demo)
@@ -71,6 +73,7 @@ EXAMPLES = {
     "check": "report-service check --json",
     "handed-in": 'report-service handed-in --month 2026-08 --reference "e-mail of 3 October to the authority"',
     "import": "report-service import figures/ hubs.csv",
+    "template": "report-service template --month 2026-10 --out october.xlsx",
     "export": "report-service export --month 2026-10 --format html --out october.html",
     "contract": "report-service contract openapi.yaml",
     "demo": "report-service demo --hubs 5 --folder demo",

@@ -4,3 +4,7 @@
 `config.configure_logging` sets up structlog and the standard library's logging, `reference` generates the schema
 and the table.
 """
+
+from report_service.lean_imports import import_lean
+
+import_lean("structlog")

@@ -692,12 +692,16 @@ def test_what_has_not_begun_is_never_sent_after_closing() -> None:
     assert executor.completed(0) == []
 
 
-def test_the_workers_do_not_keep_the_process_from_ending() -> None:
+def test_workers_are_started_when_there_is_something_to_send_and_do_not_keep_the_process_from_ending() -> None:
     before = set(threading.enumerate())
     executor = ThreadedExecutor(QuickApi(), capacity=2, clock=FakeClock())  # type: ignore[arg-type]
+    assert set(threading.enumerate()) == before
+    for number in range(5):
+        executor.submit(a_request(request_id=str(number)), allowed)
     workers = set(threading.enumerate()) - before
     assert len(workers) == executor.capacity == 2
     assert all(worker.daemon for worker in workers)
+    assert len(collect(executor, 5)) == 5
     executor.close()
     for worker in workers:
         worker.join(10)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from report_service.adapters.db.tables import metadata
+from report_service.adapters.db.tables import dialect_of, metadata
 from report_service.domain.table_schemas import CONFLICT
 
 if TYPE_CHECKING:
@@ -61,9 +60,9 @@ class SqlIntake:
             for batch in _batches({**dict(zip(schema.key, key, strict=True)), **fixed} for key in remove):
                 connection.execute(self._removal(schema), batch)
 
-    def _statement(self, schema: TableSchema) -> sqlite.Insert | postgresql.Insert:
+    def _statement(self, schema: TableSchema) -> Any:  # noqa: ANN401 - an INSERT of either dialect
         table = metadata.tables[schema.table]
-        insert = sqlite.insert(table) if self._store.is_sqlite else postgresql.insert(table)
+        insert = dialect_of(self._store.engine.dialect.name).insert(table)
         given = [
             column
             for column in table.columns

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -28,7 +30,6 @@ from sqlalchemy import (
     false,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from report_service.domain import parsers
 from report_service.domain.kinds import KINDS
@@ -261,5 +262,10 @@ hand_ins = Table(
 
 def insert_into(table: Table, connection: Connection) -> Any:  # noqa: ANN401 - two dialects, one method in common
     """Return an INSERT that knows ON CONFLICT, in the words of the connection's database."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    return dialect_of(connection.dialect.name).insert(table)
+
+
+@cache
+def dialect_of(database: str) -> Any:  # noqa: ANN401 - as above
+    """Return SQLAlchemy's module for a database, `sqlite` or `postgresql`; only the one in use is imported."""
+    return import_module(f"sqlalchemy.dialects.{database}")

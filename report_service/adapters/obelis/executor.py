@@ -22,17 +22,21 @@ class ThreadedExecutor:
     """
 
     def __init__(self, api: ReportApi, *, capacity: int, clock: Clock) -> None:
-        """Start the threads; they sleep until there is something to send."""
+        """Take what exchanges; a thread is started when there is something to send and no other is free."""
         self.capacity = capacity
         self._api = api
         self._clock = clock
         self._waiting: SimpleQueue[tuple[Request, SendCheck] | None] = SimpleQueue()
         self._finished: SimpleQueue[CompletedRequest] = SimpleQueue()
-        for number in range(capacity):
-            threading.Thread(target=self._work, name=f"exchange-{number}", daemon=True).start()
+        self._threads = 0
+        self._under_way = 0
 
     def submit(self, request: Request, send_check: SendCheck) -> None:
         """Let a free worker exchange the request."""
+        self._under_way += 1
+        if self._threads < min(self._under_way, self.capacity):
+            threading.Thread(target=self._work, name=f"exchange-{self._threads}", daemon=True).start()
+            self._threads += 1
         self._waiting.put((request, send_check))
 
     def completed(self, timeout_s: float) -> list[CompletedRequest]:
@@ -41,14 +45,16 @@ class ThreadedExecutor:
             first = self._finished.get(timeout=max(timeout_s, 0.0))
         except Empty:
             return []
-        return [first, *(self._finished.get() for _ in range(self._finished.qsize()))]
+        found = [first, *(self._finished.get() for _ in range(self._finished.qsize()))]
+        self._under_way -= len(found)
+        return found
 
     def close(self) -> None:
         """Abandon what is under way; its end stays unknown. What has not begun is never sent."""
         with suppress(Empty):
             while True:
                 self._waiting.get_nowait()
-        for _ in range(self.capacity):
+        for _ in range(self._threads):
             self._waiting.put(None)
 
     def _work(self) -> None:

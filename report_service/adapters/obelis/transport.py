@@ -87,19 +87,22 @@ class Watchdog:
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Start watching; the thread does not keep the process from ending."""
+        """Watch from the first request on; the thread does not keep the process from ending."""
         self._clock = clock
         self._changed = threading.Condition()
         self._due: dict[WorkerConnection, float] = {}  # oldest first: all have the same time
         self._idle = False
         self._closed = False
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        self._watching = False
 
     def watch(self, connection: WorkerConnection, until: float) -> None:
         """Cut the line off at a moment (monotonic seconds) unless it is released before."""
         with self._changed:
             connection.cut = False
             self._due[connection] = until
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
             if self._idle:
                 self._changed.notify()
 

@@ -219,7 +219,7 @@ def build(
     store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, store_clock or clock)
-    source = source_of(settings, store)
+    source = source_of(settings, store, clock)
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
@@ -493,9 +493,9 @@ def recorded_latencies(url: str) -> list[float]:
         store.close()
 
 
-def source_of(settings: Settings, store: Store) -> SqlSource:
+def source_of(settings: Settings, store: Store, clock: Clock) -> SqlSource:
     """Return the operator's figures: in the store, unless a query stands for a table."""
-    return SqlSource(store, _queries(settings))
+    return SqlSource(store, _queries(settings), clock=clock)
 
 
 def _queries(settings: Settings) -> Mapping[str, Query]:
@@ -505,6 +505,7 @@ def _queries(settings: Settings) -> Mapping[str, Query]:
             url=source.url.get_secret_value(),
             select=source.query,
             zone=ZoneInfo(source.timezone or settings.data.timezone),
+            timeout_s=source.timeout_s,
         )
         for name, source in settings.sources.items()
     }

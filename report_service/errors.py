@@ -18,7 +18,7 @@
     |   +-- LeaseHeld               another process delivers to this endpoint
     |   +-- LeaseLost               this process no longer delivers
     |   +-- StoreUnavailable        the database cannot be reached
-    +-- SourceUnavailable           an operator's own query cannot be read                   exit 4
+    +-- SourceUnavailable           a table of figures cannot be read: its kind waits        exit 3
     +-- IllegalTransition           the state machine was asked for what it forbids          exit 1, a bug
     +-- ContractViolation           a log event that is not declared; raised in tests only   exit 1, a bug
 

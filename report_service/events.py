@@ -202,8 +202,10 @@ FIELDS: Mapping[str, Field] = {
         _whole("unresolved", "reports in state unresolved: the window closed, they may have arrived"),
         _whole("drifted", "delivered reports whose source row has changed since"),
         _whole("outstanding", "reports expected but not yet delivered"),
-        _whole("previous_expected", "reports that were expected the month before"),
-        _flag("complete", "whether every expected report is delivered"),
+        _whole("previous_expected", "reports that were expected before: for the month before, or for this month"),
+        _flag("complete", "whether every expected report is delivered, and the inventory not in doubt"),
+        _whole("inventory_in_doubt", "1 when what the inventory says is due is not to be believed, else 0", 0, 1),
+        _whole("source_faults", "tables of the source that cannot be read, and rows that belong to no report"),
         # One run
         _whole("sent", "requests sent in this run, token requests counted"),
         _whole("throttled", "answers 429 in this run"),
@@ -231,7 +233,7 @@ FIELDS: Mapping[str, Field] = {
 
 _COUNTS = (
     "expected delivered accepted already_reported waived handed_in pending retrying in_flight awaiting_data "
-    "invalid rejected missed unresolved drifted"
+    "invalid rejected missed unresolved drifted inventory_in_doubt"
 )
 _REPORT = "key kind month"
 _RUN_END = "sent throttled duration_s rate_per_minute"
@@ -287,7 +289,7 @@ EVENTS: Mapping[str, Event] = {
             "run.completed",
             _INFO,
             "The run's one canonical line when it went to its end, whether or not the month is complete.",
-            f"month trigger {_COUNTS} complete {_RUN_END}",
+            f"month trigger {_COUNTS} complete {_RUN_END} source_faults",
             _FORECAST,
         ),
         _event(
@@ -296,7 +298,7 @@ EVENTS: Mapping[str, Event] = {
             "The run's one canonical line when it could not go to its end. Counts are absent when it failed "
             "before they were known.",
             "month trigger reason detail duration_s",
-            f"{_COUNTS} complete sent throttled rate_per_minute {_FORECAST} hint exception",
+            f"{_COUNTS} complete sent throttled rate_per_minute source_faults {_FORECAST} hint exception",
         ),
         _event(
             "run.halted",
@@ -377,14 +379,23 @@ EVENTS: Mapping[str, Event] = {
         _event(
             "inventory.shrunk",
             _ERROR,
-            "Over 10 % fewer reports are due than for the month before: is the inventory whole?",
+            "Over 10 % fewer reports are due than for the month before, or than were planned, or a table of the "
+            "inventory is empty. Nothing is taken out of what is expected, and the month is not complete, until "
+            "it is whole again or a person accepts it. By a daemon when that begins and once a day.",
             "month expected previous_expected",
+            "detail",
+        ),
+        _event(
+            "inventory.accepted",
+            _INFO,
+            "A person said that the inventory is right as it is.",
+            "month expected detail",
         ),
         _event(
             "source.faulty",
             _ERROR,
-            "A row of the source cannot be used and belongs to no single report: a person must mend it. At most "
-            "50 a run.",
+            "A table of the source cannot be read, or a row of it cannot be used and belongs to no single "
+            "report: a person must mend it. At most 50 a run; by a daemon when that begins and once a day.",
             "month detail",
         ),
         # The API as a whole
@@ -427,8 +438,9 @@ EVENTS: Mapping[str, Event] = {
         _event(
             "window.closing",
             _WARNING,
-            "The window closes soon and something is undelivered.",
+            "The window closes soon and something is undelivered, or the inventory is in doubt.",
             "month window_closes_unix outstanding",
+            "detail",
         ),
         _event(
             "window.closed",
@@ -440,9 +452,10 @@ EVENTS: Mapping[str, Event] = {
         _event(
             "window.missed",
             _CRITICAL,
-            "The window closed with something undelivered: it must be handed in by other means.",
+            "The window closed with something undelivered: it must be handed in by other means. Or with an "
+            "inventory in doubt: what was due is not known for sure.",
             "month expected delivered missed unresolved",
-            "window_closes_unix",
+            "window_closes_unix detail",
         ),
         # Pace and time
         _event(

@@ -15,9 +15,9 @@ def code_of(error: ReportServiceError) -> int:
     """Return the exit code that an error stands for: 2 usage, 3 not now, 4 stopped, 1 a bug."""
     if isinstance(error, UsageError):
         return 2
-    if isinstance(error, WindowError):
+    if isinstance(error, WindowError | SourceUnavailable):
         return 3
-    return 4 if isinstance(error, RunHalted | SourceUnavailable) else 1
+    return 4 if isinstance(error, RunHalted) else 1
 
 
 def explain(error: ReportServiceError, stream: TextIO | None = None) -> None:

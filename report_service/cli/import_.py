@@ -51,7 +51,7 @@ def import_(
     A CSV file is named as its table (hubs.csv), and so is a sheet of a workbook
     (xlsx); columns come in any order. A row with a known key replaces what is
     stored. Exits with 2 when a file was refused; the others are stored all the
-    same.
+    same; with 3 when stored rows cannot be reported as they are.
     """
     from zoneinfo import ZoneInfo
 
@@ -78,7 +78,9 @@ def import_(
     else:
         for path in ignored:
             print(f"{path}: ignored, no table has this name")
-    return 0 if all(imported.stored for imported in results) else 2
+    if not all(imported.stored for imported in results):
+        return 2
+    return 3 if any(imported.warnings for imported in results) else 0
 
 
 @contextmanager

@@ -162,14 +162,20 @@ def verdict(status: MonthStatus) -> Text:
     are_in = share(done, month_counts.expected, "report")
     if month_counts.complete and not month_counts.drifted:
         return Text(f"\nComplete: {are_in} in.", "bold green")
-    if not month_counts.expected:
+    if not month_counts.expected and not month_counts.inventory_doubt:
         return Text(
             "\nNothing is known of this month: no run has planned it yet, or the inventory is empty."
             f"\n  -> report-service run --month {status.month} --dry-run tells which.",
             "yellow",
         )
     text = Text(f"\nNot complete: {are_in} in.", "bold red")
-    if month_counts.complete:
+    if month_counts.inventory_doubt:
+        text.append(f" The inventory is in doubt: {month_counts.inventory_doubt}.", "red")
+        text.append(
+            "\n  -> See that hubs, points and provider groups are all there. If so few are right: "
+            f"report-service run --month {status.month} --accept-inventory\n ",
+        )
+    elif month_counts.complete:
         all_in = f"{agree(done, 'The', 'All')} {counted(done, 'report')} {agree(done, 'is', 'are')} in"
         text = Text(f"\n{all_in}, but not with the figures of today.", "bold yellow")
     waiting = month_counts.count(WAITING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json as json_
+import os
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -36,6 +38,12 @@ def run(
             min=0, help="Seconds to wait for what is due again, or for the lease; default: run.patience_s."
         ),
     ] = None,
+    accept_inventory: Annotated[
+        bool,
+        typer.Option(
+            "--accept-inventory", help="Say that the inventory is right, though far less is due than there was."
+        ),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the month's status as one JSON object; the log goes to stderr.")
     ] = False,
@@ -63,7 +71,9 @@ def run(
             return _preview(service, wanted, json=json)
         waits = settings.run.patience_s if patience is None else patience
         with progress.showing(service.ledger) if progress else nullcontext():
-            result = service.reconciler.reconcile(wanted, trigger="run", patience_s=waits)
+            result = service.reconciler.reconcile(
+                wanted, trigger="run", patience_s=waits, accepted_by=_person() if accept_inventory else ""
+            )
         return conclude(service, result, json=json)
 
 
@@ -79,6 +89,14 @@ def _refuse_forgotten(service: Service, month: ReportMonth) -> None:
             hint="Nothing was recorded. If they have to be handed in by other means: report-service backfill "
             f"--from {month} --to {month}",
         )
+
+
+def _person() -> str:
+    """Return who runs the command, for the record: the user's name, or its number where it has none."""
+    try:
+        return getpass.getuser().encode(errors="backslashreplace").decode()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def conclude(service: Service, result: RunResult, *, json: bool) -> int:
@@ -118,14 +136,8 @@ def remarks(result: RunResult, *, took_s: float) -> list[str]:
         lines += [f"Source: {problem}" for problem in result.plan.problems]
         hidden = result.plan.problem_count - len(result.plan.problems)
         lines += [f"Source: ... and {hidden} more of this sort"] if hidden else []
-        if result.plan.empty:
-            lines.append("Inventory: no hub, point or provider group was in operation. See that all are there.")
-        elif result.plan.shrunk:
-            was = result.plan.previous_expected
-            lines.append(
-                f"Inventory: {_due(result.plan.expected)}, {was:,} {agree(was, 'was', 'were')} the month before. "
-                "See that hubs, points and provider groups are all there."
-            )
+        if result.plan.doubt:
+            lines.append(f"Inventory in doubt: {result.plan.doubt}.")
     if result.stats is not None and result.stats.stopped is not None and result.error is None:
         lines.append(f"Stopped sending: {result.stats.stopped}.")
     return lines
@@ -149,7 +161,8 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
         blocked = [{"key": str(key), "state": state.value, "reason": why} for key, state, why in plan.blocked]
         by_state = {state.value: count for state, count in counts.items()}
         body = {"month": str(month), "expected": plan.expected, "by_state": by_state, "blocked": blocked}
-        print(json_.dumps(body | {"problems": plan.problems}, indent=2))
+        about = {"problems": plan.problems, "inventory_doubt": plan.doubt or None}
+        print(json_.dumps(body | about, indent=2))
     else:
         are_done = f"{done:,} {agree(done, 'is', 'are')} done"
         print(f"{month}: {_due(plan.expected)}, {are_done}, {to_send:,} would be sent now.")
@@ -157,5 +170,7 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
             print(f"  {key}: {state.value}: {why}")
         for problem in plan.problems:
             print(f"  source: {problem}")
+        if plan.doubt:
+            print(f"  inventory in doubt: {plan.doubt}")
         print("Nothing was sent or recorded (--dry-run).")
-    return 0 if to_send + done == plan.expected and not plan.shrunk and not plan.problem_count else 3
+    return 0 if to_send + done == plan.expected and not plan.doubt and not plan.problem_count else 3

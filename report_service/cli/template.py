@@ -53,7 +53,7 @@ def template(
     with logging_to(sys.stderr, settings, least="warning"), closing(open_store(settings)) as store:
         wanted = month_of(month, clock)
         waived = open_ledger(settings, store, clock).waivers.of(wanted)
-        forms = list(forms_for(source_of(settings, store), wanted, waived=waived, everything=everything))
+        forms = list(forms_for(source_of(settings, store, clock), wanted, waived=waived, everything=everything))
     if not forms:
         print(f"No report for {wanted} awaits data: no form was written.")
         return 0

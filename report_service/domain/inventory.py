@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from report_service.domain import parsers, table_schemas
@@ -81,10 +82,19 @@ class Inventory:
     points: Mapping[str, Point]
     provider_groups: Mapping[str, ProviderGroup]
     faults: tuple[RowError, ...]
+    unread: Mapping[str, str]  # by name the tables that cannot be read, and why: nothing is known of them
 
     @classmethod
-    def read(cls, month: ReportMonth, *, hubs: Rows, points: Rows, provider_groups: Rows) -> Inventory:
-        """Read the three tables' raw rows."""
+    def read(
+        cls,
+        month: ReportMonth,
+        *,
+        hubs: Rows,
+        points: Rows,
+        provider_groups: Rows,
+        unread: Mapping[str, str] = MappingProxyType({}),
+    ) -> Inventory:
+        """Read the three tables' raw rows; `unread` says of which there are none to be had, and why."""
         faults: list[RowError] = []
         found = cls(
             month=month,
@@ -92,6 +102,7 @@ class Inventory:
             points=_read(table_schemas.POINTS, points, _point, month, faults),
             provider_groups=_read(table_schemas.PROVIDER_GROUPS, provider_groups, _provider_group, month, faults),
             faults=(),
+            unread=unread,
         )
         return replace(found, faults=(*faults, *found._homeless_points()))
 
@@ -108,6 +119,15 @@ class Inventory:
         }
         return tuple(sorted(key for key, entry in of[about].items() if entry.operation.touches(self.month)))
 
+    def unread_of(self, kind: Kind) -> str | None:
+        """Return why it is not known what a kind is due for; None: it is known."""
+        of: Mapping[Subject | None, TableSchema] = {
+            HUB: table_schemas.HUBS,
+            POINT: table_schemas.POINTS,
+            PROVIDER_GROUP: table_schemas.PROVIDER_GROUPS,
+        }
+        return self.unread.get(of[kind.subject].name) if kind.subject else None
+
     def keys(self) -> Iterator[DeliveryKey]:
         """Yield the key of each report that is due for this month."""
         for kind in KINDS:
@@ -121,6 +141,8 @@ class Inventory:
 
     def _homeless_points(self) -> Iterator[RowError]:
         """Yield a fault for each point that is due while its hub is not: its report stays due."""
+        if table_schemas.HUBS.name in self.unread:
+            return
         for point_id in self.due(POINT):
             point = self.points[point_id]
             if point.hub_id is None:

@@ -18,15 +18,18 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFinding:
-    """What the source says of one report: a row that can be sent, a row that cannot, or no row."""
+    """What the source says of one report: a row that can be sent, a row that cannot, no row, or nothing at all."""
 
     payload: Payload | None = None
     reason: str = ""  # why there is nothing to send
     raw: str | None = None  # the row's own values, JSON; None: there is no row
+    unread: bool = False  # the source cannot be read: whether there is a row is not known
 
     @property
-    def trigger(self) -> Trigger:
-        """Return what this means for a report of which nothing was sent yet."""
+    def trigger(self) -> Trigger | None:
+        """Return what this means for a report of which nothing was sent yet; None: nothing."""
+        if self.unread:
+            return None
         if self.payload is not None:
             return Trigger.ROW_VALID
         return Trigger.ROW_MISSING if self.raw is None else Trigger.ROW_INVALID
@@ -66,7 +69,8 @@ def plan_delivery(
     """Return what must be written for a due report, or None if the ledger is right already.
 
     `waived`: a person declared that there is nothing to report. `closed`: the month's window is over.
-    Bytes under way or delivered are never replaced (law 3); what differs from them shows as drift.
+    Bytes under way or delivered are never replaced (law 3); what differs from them shows as drift. While the
+    source cannot be read, what was planned from it before stays.
     """
     before = known or KnownDelivery()
     state = before.state
@@ -78,7 +82,8 @@ def plan_delivery(
     )
     if trigger is Trigger.ROW_VALID and differs and before.payload_sha256 is not None:
         trigger = Trigger.ROW_CHANGED
-    state = next_state(state, trigger, in_doubt=before.in_doubt)
+    if trigger is not None:
+        state = next_state(state, trigger, in_doubt=before.in_doubt)
     if waived and _waivable(state, in_doubt=before.in_doubt):
         state = next_state(state, Trigger.WAIVED)
     fixed = state in DONE - {State.WAIVED} or state is State.IN_FLIGHT or before.in_doubt
@@ -94,12 +99,18 @@ def plan_delivery(
         attempts=before.attempts,
         path=found.payload.path if restart and found.payload else before.path,
         payload_sha256=found.payload.sha256 if restart and found.payload else before.payload_sha256,
-        source_sha256=found.payload.sha256 if found.payload else None,
+        source_sha256=_source_sha256(before, found),
         detail=_detail(before, found, state, restart=restart, fixed=fixed),
     )
     if known == after:
         return None
     return PlannedChange(subject=subject, before=before, after=after, found=found, restart=restart)
+
+
+def _source_sha256(before: KnownDelivery, found: SourceFinding) -> str | None:
+    if found.unread:
+        return before.source_sha256
+    return found.payload.sha256 if found.payload else None
 
 
 def _waivable(state: State, *, in_doubt: bool) -> bool:
@@ -117,6 +128,8 @@ def _drifted(before: KnownDelivery, found: SourceFinding) -> bool:
 
 def _detail(before: KnownDelivery, found: SourceFinding, state: State, *, restart: bool, fixed: bool) -> str:
     """Return the reason that goes with the state: the source's, or the API's last words as long as they hold."""
+    if found.unread:
+        return found.reason if state is State.AWAITING_DATA else before.detail
     if state is State.ACCEPTED and not before.echo_differs:
         return found.reason if found.raw is not None else ""
     if fixed:

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 
 
 class ReportSource(Protocol):
-    """The operator's figures, as raw as they are stored. Any call raises SourceUnavailable, StoreUnavailable."""
+    """The operator's figures, as raw as they are stored.
+
+    Any call raises StoreUnavailable, and ends in bounded time. Whatever else keeps a table from being read is a
+    fault of that table alone (law 8).
+    """
 
     def inventory(self, month: ReportMonth) -> Inventory:
-        """Return everything that may be reported on, with what is wrong with it."""
+        """Return everything that may be reported on, what is wrong with it, and which tables cannot be read."""
 
     def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:
-        """Yield the raw rows of one kind and month as they are read; their columns are those of the CSV file."""
+        """Yield the raw rows of one kind and month as they are read; their columns are those of the CSV file.
+
+        Raise SourceUnavailable, after some rows or before the first.
+        """
 
 
 class Renderer(Protocol):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.delivery import Delivery
+    from report_service.domain.inventory_check import InventoryRecord
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
     from report_service.domain.planning import KnownDelivery, PlannedChange
@@ -91,11 +92,17 @@ class MonthCounts:
     by_kind: Mapping[Kind, Mapping[State, int]]
     drifted: int
     in_doubt: int  # due reports with an attempt of unknown end
+    inventory_doubt: str = ""  # why the inventory that says what is due is not to be believed; empty: it is
+
+    @property
+    def due_by_kind(self) -> dict[Kind, int]:
+        """Return how many reports are due of each kind."""
+        return {kind: sum(states.values()) for kind, states in self.by_kind.items()}
 
     @property
     def expected(self) -> int:
         """Return how many reports are due."""
-        return sum(sum(states.values()) for states in self.by_kind.values())
+        return sum(self.due_by_kind.values())
 
     @property
     def by_state(self) -> dict[State, int]:
@@ -110,8 +117,11 @@ class MonthCounts:
 
     @property
     def complete(self) -> bool:
-        """Return True if there is something due and all of it is done."""
-        return self.expected > 0 and self.count(DONE) == self.expected
+        """Return True if there is something due, all of it is done, and the inventory is to be believed (law 7).
+
+        This is what complete means, wherever it is said.
+        """
+        return self.expected > 0 and self.count(DONE) == self.expected and not self.inventory_doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +175,13 @@ class PlanStore(Protocol):
         """Write changes of one kind's reports."""
 
     def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
-        """Take reports out of what is expected: those never sent are deleted, the others kept as not due."""
+        """Take reports out of what is expected; their rows stay, as not due."""
+
+    def inventory_record(self, month: ReportMonth) -> InventoryRecord | None:
+        """Return what is kept of a month's inventory; None: it was not planned yet."""
+
+    def keep_inventory_record(self, month: ReportMonth, record: InventoryRecord, *, lease: Lease) -> None:
+        """Keep it from now on, in place of what was kept before."""
 
     def put_back(self, reports: Sequence[KnownDelivery], *, at: datetime) -> bool:
         """Make reports due at once, as if never put off, if each is still in the state given.
@@ -176,10 +192,16 @@ class PlanStore(Protocol):
 
 
 class WaiverStore(Protocol):
-    """A CPO's waivers: facts about its data, so they hold for every endpoint."""
+    """A CPO's waivers: facts about its data, so they hold for every endpoint.
+
+    A row that anybody can write is as odd as any: what is no waiver counts for nothing, and is told.
+    """
 
     def of(self, month: ReportMonth) -> Mapping[DeliveryKey, Waiver]:
         """Return the waivers of a month."""
+
+    def faults(self, month: ReportMonth) -> list[str]:
+        """Return what is wrong with the rows that may be meant for a month and are no waivers."""
 
     def declare(self, waiver: Waiver) -> None:
         """Record a waiver; a newer one for the same report replaces it."""
@@ -246,7 +268,10 @@ class AttemptLog(Protocol):
         """
 
     def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
-        """Make what is still open `missed` or `unresolved`; return those reports."""
+        """Make what is still open `missed` or `unresolved`; return those reports.
+
+        What is not due any more and has an unknown end becomes `unresolved`, too, but nobody waits for it.
+        """
 
 
 class LeaseStore(Protocol):
@@ -284,7 +309,7 @@ class StatusQueries(Protocol):
         """Return the months that the ledger knows, in order."""
 
     def last_completed(self) -> tuple[ReportMonth, datetime] | None:
-        """Return the latest month with every due report delivered, and when the last of them changed.
+        """Return the latest month that is complete, and when the last of its reports changed.
 
         Looks back two years; None: there is none.
         """

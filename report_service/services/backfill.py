@@ -13,8 +13,8 @@ from report_service.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from report_service.domain.month_plan import Plan
     from report_service.ports import Clock, Events, StatusQueries, Undelivered
-    from report_service.services.planner import Plan
     from report_service.services.reconcile import Reconciler
     from report_service.services.run_result import RunResult
 
@@ -104,8 +104,7 @@ class Backfill:
         for month in months:
             closed = self._window(month).has_closed(self.clock.now())
             plan = self.reconciler.planner(self.events).preview(month, closed=closed)
-            done = sum(plan.by_state[state] for state in DONE) == plan.expected
-            fate = Fate.COMPLETE if done else Fate.HAND_OVER if closed else Fate.DELIVER
+            fate = Fate.COMPLETE if plan.complete else Fate.HAND_OVER if closed else Fate.DELIVER
             yield MonthPlan(month=month, fate=fate, known=month in seen, plan=plan)
 
     def carry_out(self, months: Sequence[ReportMonth], *, patience_s: float) -> Iterator[Backfilled]:

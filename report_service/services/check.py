@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from report_service.domain.contract import Comparison
+    from report_service.domain.month_plan import Plan
     from report_service.ports import Clock, ReportApi, StatusQueries, StoreProbe
-    from report_service.services.planner import Plan
 
 SKEW_S = 10.0
 """Clocks that are further apart are worth a word."""
@@ -143,17 +143,22 @@ class Checking:
             yield Check(name="sources", status=Status.GREEN, detail=f"nothing is due before {self.first_month}")
             return
         plan = self.preview(month)
-        if plan.empty:
-            detail = f"the inventory has no hub, point or provider group for {month}"
-            yield Check(name="sources", status=Status.RED, detail=detail, hint="See that all of them are there.")
+        if plan.down:
+            hint = "Its kind of report waits; the others go out."
+            yield Check(name="sources", status=Status.RED, detail="; ".join(plan.down), hint=hint)
             return
-        if plan.shrunk:
-            detail = (
-                f"{plan.expected:,} reports are due for {month}, {plan.previous_expected:,} were the month before"
+        if plan.doubt:
+            hint = (
+                f"See that the inventory is whole. If it is: report-service run --month {month} --accept-inventory"
             )
             yield Check(
-                name="sources", status=Status.AMBER, detail=detail, hint="See that the inventory is whole."
+                name="sources",
+                status=Status.AMBER if plan.found > 1 else Status.RED,
+                detail=f"the inventory of {month} is in doubt: {plan.doubt}",
+                hint=hint,
             )
+            if plan.found <= 1:
+                return
         elif plan.problem_count:
             detail = f"{plan.problem_count:,} rows belong to no report, the first: {plan.problems[0]}"
             hint = f"`report-service run --month {month} --dry-run` names them."

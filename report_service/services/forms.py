@@ -8,6 +8,7 @@ from report_service.domain.descriptors import HUB, POINT
 from report_service.domain.forms import Form
 from report_service.domain.kinds import KINDS
 from report_service.domain.reports import subject_of
+from report_service.errors import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,6 +27,8 @@ def forms_for(
     Raise SourceUnavailable, StoreUnavailable.
     """
     inventory = source.inventory(month)
+    if inventory.unread:
+        raise SourceUnavailable("; ".join(inventory.unread.values()))
     for kind in KINDS:
         there: set[object] = set()
         if not everything:

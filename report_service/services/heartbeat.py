@@ -97,7 +97,7 @@ class Heartbeat:
         if self._is_news(state) or not only_news:
             self.events.emit("run.heartbeat", **state)
         if month_counts is not None:
-            self._warn(window, month_counts.expected - month_counts.count(DONE), at)
+            self._warn(window, month_counts, at)
         self.write(self._pulse(str(month), month_counts, store))
 
     def _is_news(self, state: dict[str, object]) -> bool:
@@ -137,17 +137,23 @@ class Heartbeat:
             "last_completed_unix": int(at.timestamp()),
         }
 
-    def _warn(self, window: SubmissionWindow, outstanding: int, at: datetime) -> None:
-        """Say, on each of a window's last days, that it closes with something undelivered."""
+    def _warn(self, window: SubmissionWindow, month_counts: MonthCounts, at: datetime) -> None:
+        """Say, on each of a window's last days, that it closes and its month is not complete."""
         days = math.ceil((window.last_send - at).total_seconds() / _DAY_S)
-        if not outstanding or not 0 < days <= CLOSING_DAYS or self._told == (window.month, days):
+        if (
+            month_counts.complete
+            or not month_counts.expected
+            or not 0 < days <= CLOSING_DAYS
+            or self._told == (window.month, days)
+        ):
             return
         self._told = (window.month, days)
         self.events.emit(
             "window.closing",
             month=str(window.month),
             window_closes_unix=int(window.last_send.timestamp()),
-            outstanding=outstanding,
+            outstanding=month_counts.expected - month_counts.count(DONE),
+            detail=month_counts.inventory_doubt or None,
         )
 
     def _pulse(self, month: str, month_counts: MonthCounts | None, store: str | None) -> HealthSnapshot:

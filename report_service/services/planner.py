@@ -1,29 +1,28 @@
 """Compare what is due with what the ledger says, and write the difference.
 
-Each kind is read as a stream, so that memory does not grow with a month's bodies; only what identifies a
-report is held.
+Each kind is planned by itself: what goes wrong with one costs the others nothing. Nothing is ever deleted, and
+nothing is taken out of what is expected while the inventory is in doubt (law 7).
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import NEEDS_A_PERSON, OVER, State
-from report_service.domain.descriptors import HUB, POINT, PROVIDER_GROUP
-from report_service.domain.field_errors import FieldError
+from report_service.domain.delivery import State
+from report_service.domain.inventory_check import InventoryCheck
 from report_service.domain.kinds import KINDS, DeliveryKey, Kind
-from report_service.domain.planning import KnownDelivery, PlannedChange, SourceFinding, plan_delivery
-from report_service.domain.reports import read_report, subject_of
+from report_service.domain.month_plan import KindPlan, Plan
 from report_service.errors import NothingDue
+from report_service.services.findings import SEVERAL_ROWS, Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from report_service.domain.inventory import Inventory
     from report_service.domain.months import ReportMonth
+    from report_service.domain.planning import PlannedChange
     from report_service.ports import (
         Clock,
         Events,
@@ -35,47 +34,10 @@ if TYPE_CHECKING:
         WaiverStore,
     )
 
+    Save = Callable[[Kind, list[PlannedChange]], None]
+
 CHUNK = 500
 """How many rows are written in one transaction."""
-PROBLEMS_KEPT = 50
-SHRUNK_PERCENT = 10
-"""So much less than last month's expected reports is not yet an alarm."""
-SEVERAL_ROWS = SourceFinding(reason="the source has several rows for it: leave one", raw="[]")
-NO_ROW = SourceFinding(reason="the source has no row for it")
-
-
-@dataclass(slots=True, kw_only=True)
-class Plan:
-    """What planning a month came to."""
-
-    month: ReportMonth
-    waived: frozenset[DeliveryKey] = frozenset()
-    expected: int = 0
-    by_state: Counter[State] = field(default_factory=Counter)  # of the due reports, as they are now
-    previous_expected: int = 0  # last month's; 0: the ledger has none
-    empty: bool = False  # the inventory has no hub, no point and no provider group
-    problems: list[str] = field(default_factory=list)  # what is wrong and belongs to no report; the first few
-    problem_count: int = 0
-    blocked: list[tuple[DeliveryKey, State, str]] = field(default_factory=list)  # the first few, and why
-
-    @property
-    def shrunk(self) -> bool:
-        """Return True if suspiciously little is due: nothing but the hotline, or a tenth less than last month."""
-        return self.empty or 100 * self.expected < (100 - SHRUNK_PERCENT) * self.previous_expected
-
-    def note_standing(self, kind: Kind, standing: Mapping[str, KnownDelivery]) -> None:
-        """Count how the reports of a kind stand, and keep the first that a person must see to."""
-        self.by_state.update(row.state for row in standing.values())
-        for subject, row in standing.items():
-            lost = row.state in OVER and row.detail
-            if (row.state in NEEDS_A_PERSON or lost) and len(self.blocked) < PROBLEMS_KEPT:
-                self.blocked.append((DeliveryKey(self.month, kind, subject), row.state, row.detail))
-
-    def note(self, problem: str) -> None:
-        """Count a problem, and keep its words if it is among the first."""
-        self.problem_count += 1
-        if self.problem_count <= PROBLEMS_KEPT:
-            self.problems.append(problem)
 
 
 def _no_breach(_kind: Kind, _body: bytes) -> str:
@@ -97,24 +59,31 @@ class Planner:
     first_month: ReportMonth | None  # nothing is due before it
     breach: Callable[[Kind, bytes], str] = _no_breach  # why the API's description forbids a body; "": it does not
 
-    def plan(self, month: ReportMonth, *, hold: Callable[[], Lease], closed: bool) -> Plan:
+    def plan(self, month: ReportMonth, *, lease: Callable[[], Lease], closed: bool, accepted_by: str = "") -> Plan:
         """Bring the ledger in line with the source, and say what changed; idempotent.
 
-        `hold` returns the lease, renewed if need be: a source may take its time.
-        `closed`: the window is over, what is not done is missed. Raises NothingDue, SourceUnavailable,
-        StoreUnavailable and LeaseLost; what was written until then is right, the rest is written by the next call.
+        `lease` returns the lease to write under. `closed`: the window is over, what is not done is missed.
+        `accepted_by` says that the inventory is right as it is. Raises NothingDue, StoreUnavailable and LeaseLost;
+        what was written until then is right, the rest is written by the next call.
         """
-        plan, inventory = self._begin(month)
+        plan, inventory = self._begin(month, accepted_by)
+        if plan.record != self.plans.inventory_record(month):
+            self.plans.keep_inventory_record(month, plan.record, lease=lease())
+        if accepted_by:
+            self.events.emit(
+                "inventory.accepted", month=str(month), expected=plan.found, detail=f"by {accepted_by}"
+            )
+
+        def save(kind: Kind, changes: list[PlannedChange]) -> None:
+            if not changes:
+                return
+            self.plans.save_plan(month, kind, changes, at=self.clock.now(), lease=lease())
+            self._announce(month, kind, changes)
+
         for kind in KINDS:
-            known = self.plans.known_deliveries(month, kind)
-            for changes in self._changes(plan, kind, inventory, known, closed=closed):
-                if changes:
-                    self.plans.save_plan(month, kind, changes, at=self.clock.now(), lease=hold())
-                    self._announce(month, kind, changes)
-            due = set(inventory.subjects(kind))
-            undue = [subject for subject, row in known.items() if row.due and subject not in due]
-            if undue and not closed:  # a closed month keeps the proof of what it owed
-                self.plans.withdraw(month, kind, undue, lease=hold())
+            undue = self._plan_kind(plan, inventory, kind, closed=closed, save=save)
+            if undue:
+                self.plans.withdraw(month, kind, sorted(undue), lease=lease())
         self._alarm(plan)
         return plan
 
@@ -122,100 +91,80 @@ class Planner:
         """Return what `plan` would come to, writing nothing."""
         plan, inventory = self._begin(month)
         for kind in KINDS:
-            known = self.plans.known_deliveries(month, kind)
-            for _changes in self._changes(plan, kind, inventory, known, closed=closed):
-                pass
+            self._plan_kind(plan, inventory, kind, closed=closed, save=lambda _kind, _changes: None)
         return plan
 
-    def _begin(self, month: ReportMonth) -> tuple[Plan, Inventory]:
+    def _begin(self, month: ReportMonth, accepted_by: str = "") -> tuple[Plan, Inventory]:
+        """Read what is due, and judge whether that can be."""
         if self.first_month is not None and month < self.first_month:
             raise NothingDue(
                 f"nothing is due for {month}: the first month to be reported is {self.first_month}",
                 hint="That is schedule.first_month in the configuration.",
             )
+        inventory, at = self.source.inventory(month), self.clock.now()
+        check, record = self._check(inventory), self.plans.inventory_record(month)
         plan = Plan(
             month=month,
-            previous_expected=self.status.month_counts(month.shift(-1)).expected,
             waived=frozenset(self.waivers.of(month)),
+            record=check.accept(by=accepted_by, at=at) if accepted_by else check.judge(record, at=at),
+            found=check.expected,
+            measured_by=check.reference(record),
+            unread=bool(inventory.unread),
         )
-        inventory = self.source.inventory(month)
-        for fault in inventory.faults:
+        for why in inventory.unread.values():
+            plan.note_down(why)
+        for fault in (*inventory.faults, *self.waivers.faults(month)):
             plan.note(str(fault))
-        plan.expected = sum(len(inventory.subjects(kind)) for kind in KINDS)
-        plan.empty = not any(inventory.due(about) for about in (HUB, POINT, PROVIDER_GROUP))
         return plan, inventory
 
-    def _changes(
-        self, plan: Plan, kind: Kind, inventory: Inventory, known: Mapping[str, KnownDelivery], *, closed: bool
-    ) -> Iterator[list[PlannedChange]]:
-        """Yield what has to be written for one kind, in chunks; then anew what proved to have several rows."""
-        standing: dict[str, KnownDelivery] = {}  # how each report is from now on
-        several: set[str] = set()
-        chunk: list[PlannedChange] = []
+    def _check(self, inventory: Inventory) -> InventoryCheck:
+        """Return the inventory's size beside what is known; what cannot be read counts as it was."""
+        planned = self.status.month_counts(inventory.month).due_by_kind
+        return InventoryCheck(
+            found={
+                kind: planned[kind] if inventory.unread_of(kind) else len(inventory.subjects(kind))
+                for kind in KINDS
+            },
+            planned=planned,
+            previous=self.status.month_counts(inventory.month.shift(-1)).due_by_kind,
+            unread=tuple(inventory.unread.values()),
+        )
 
-        def decided(subject: str, found: SourceFinding) -> list[PlannedChange]:
-            waived = DeliveryKey(plan.month, kind, subject) in plan.waived
-            change = plan_delivery(subject, known.get(subject), found, waived=waived, closed=closed)
-            standing[subject] = change.after if change else known[subject]
-            return [change] if change else []
+    def _plan_kind(self, plan: Plan, inventory: Inventory, kind: Kind, *, closed: bool, save: Save) -> set[str]:
+        """Plan the reports of one kind; return what is no longer due and may leave what is expected.
 
-        for subject, found in self._findings(plan, kind, inventory, known, several):
-            chunk += decided(subject, found)
-            if len(chunk) >= CHUNK:
-                yield chunk
-                chunk = []
-        yield chunk
-        if several:
-            known = self.plans.known_deliveries(plan.month, kind)
-            yield [change for subject in sorted(several) for change in decided(subject, SEVERAL_ROWS)]
-        plan.note_standing(kind, standing)
-
-    def _findings(
-        self,
-        plan: Plan,
-        kind: Kind,
-        inventory: Inventory,
-        known: Mapping[str, KnownDelivery],
-        several: set[str],
-    ) -> Iterator[tuple[str, SourceFinding]]:
-        """Yield what the source says of each due subject; put into `several` what is found to have more rows.
-
-        What had several rows before is held back to the end, so that it is not believed for a moment.
+        A closed month keeps the proof of what it owed, and an inventory in doubt takes nothing away.
         """
-        missing = set(inventory.subjects(kind))
-        held = {subject for subject in missing & known.keys() if known[subject].detail == SEVERAL_ROWS.reason}
-        seen: dict[str, SourceFinding | None] = {}
-        for row in self.source.rows(kind, plan.month):
-            subject = subject_of(kind, row)
-            if isinstance(subject, FieldError):
-                plan.note(f"a row of {kind} cannot be attributed: {subject}")
-            elif subject not in missing:
-                plan.note(f"a row of {kind} is about {subject}, which is not due for {plan.month}")
-            elif subject in held:
-                twice = subject in seen
-                seen[subject] = SEVERAL_ROWS if twice else self._read(kind, plan.month, row, inventory, subject)
-            elif subject in seen:
-                several.add(subject)
-            else:
-                seen[subject] = None
-                yield subject, self._read(kind, plan.month, row, inventory, subject)
-        for subject in sorted(missing):
-            if subject not in seen:
-                yield subject, NO_ROW
-            elif (found := seen[subject]) is not None:
-                yield subject, found
-
-    def _read(
-        self, kind: Kind, month: ReportMonth, row: Mapping[str, object], inventory: Inventory, subject: str
-    ) -> SourceFinding:
-        hub_id = inventory.hub_of(subject) if kind.subject is POINT else None
-        report = read_report(kind, month, row, hub_id=hub_id)
-        if isinstance(report, tuple):
-            return SourceFinding(reason="; ".join(map(str, report)), raw=_raw(row))
-        payload = self.renderer.create(report)
-        if breach := self.breach(kind, payload.body):
-            return SourceFinding(reason=breach, raw=_raw(row))
-        return SourceFinding(payload=payload, raw=_raw(row))
+        known = self.plans.known_deliveries(plan.month, kind)
+        due = set(inventory.subjects(kind))
+        gone = {subject for subject, row in known.items() if row.due} - due
+        kept = gone if closed or plan.doubt else set[str]()
+        made = KindPlan(
+            month=plan.month,
+            kind=kind,
+            waived=plan.waived,
+            closed=closed,
+            standing={subject: known[subject] for subject in kept},
+        )
+        if inventory.unread_of(kind) is None:
+            findings = Findings(
+                source=self.source,
+                renderer=self.renderer,
+                inventory=inventory,
+                kind=kind,
+                breach=self.breach,
+                note=plan.note,
+                note_down=plan.note_down,
+            )
+            held = {subject for subject in due & known.keys() if known[subject].detail == SEVERAL_ROWS.reason}
+            stream = findings.of(due, held=held, kept=kept)
+            while chunk := list(islice(stream, CHUNK)):
+                save(kind, made.changes(chunk, known))
+            if findings.several:
+                again = [(subject, SEVERAL_ROWS) for subject in sorted(findings.several)]
+                save(kind, made.changes(again, self.plans.known_deliveries(plan.month, kind)))
+        plan.note_standing(kind, made.standing)
+        return gone - kept
 
     def _announce(self, month: ReportMonth, kind: Kind, changes: list[PlannedChange]) -> None:
         """Say what a person has to see to, when it begins."""
@@ -230,7 +179,7 @@ class Planner:
                 self.events.emit("report.drifted", **fields)
             elif after.state is State.INVALID:
                 self.events.emit("report.invalid", **fields, detail=after.detail)
-            elif after.state is State.AWAITING_DATA:
+            elif after.state is State.AWAITING_DATA and not change.found.unread:  # which is said of the source
                 self.events.emit("data.missing", **fields)
             elif after.state in {State.MISSED, State.UNRESOLVED} and before.state is not after.state:
                 self.events.emit("report.missed", **fields, state=after.state.value)
@@ -238,15 +187,11 @@ class Planner:
     def _alarm(self, plan: Plan) -> None:
         for problem in plan.problems:
             self.events.emit("source.faulty", month=str(plan.month), detail=problem)
-        if plan.shrunk:
+        if plan.doubt and not plan.unread:
             self.events.emit(
                 "inventory.shrunk",
                 month=str(plan.month),
-                expected=plan.expected,
-                previous_expected=plan.previous_expected,
+                expected=plan.found,
+                previous_expected=plan.measured_by,
+                detail=plan.doubt,
             )
-
-
-def _raw(row: Mapping[str, object]) -> str:
-    """Return a row's own values, as the ledger keeps them."""
-    return json.dumps(dict(row), default=str, ensure_ascii=False)

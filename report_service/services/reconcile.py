@@ -49,6 +49,7 @@ class Reconciler:
         patience_s: float,
         lease_patience_s: float | None = None,
         send: bool = True,
+        accepted_by: str = "",
     ) -> RunResult:
         """Plan and deliver a month, as far as it can be now.
 
@@ -81,7 +82,9 @@ class Reconciler:
                 endpoint=self.ledger.endpoint,
                 instance=self.ledger.instance,
             )
-            self._under_lease(lease, run, result, events, patience_s=patience_s, send=send)
+            self._under_lease(
+                lease, run, result, events, patience_s=patience_s, send=send, accepted_by=accepted_by
+            )
         except LeaseHeld:  # another process runs; this one did not begin
             raise
         except ReportServiceError as exc:
@@ -101,10 +104,11 @@ class Reconciler:
         *,
         patience_s: float,
         send: bool,
+        accepted_by: str,
     ) -> None:
         end_keeping = lease.keep(self.background)
         try:
-            closed = self._plan(lease, run, result, events)
+            closed = self._plan(lease, run, result, events, accepted_by=accepted_by)
             if send and not closed:
                 dispatcher = self.delivery.dispatcher(
                     result.window, run_id=run.run_id, lease=lease, events=events, patience_s=patience_s
@@ -116,7 +120,9 @@ class Reconciler:
             end_keeping()
             self._release(lease, events)
 
-    def _plan(self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events) -> bool:
+    def _plan(
+        self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, accepted_by: str
+    ) -> bool:
         """Bring the ledger in line with the source; return True if the window is over, and end the month then."""
         clock, window = self.clock, result.window
         before = self.ledger.runs.last(run.month)
@@ -132,21 +138,25 @@ class Reconciler:
                 window_opens_unix=int(window.first_send.timestamp()),
                 window_closes_unix=int(window.last_send.timestamp()),
             )
-        first = closed and (
-            not _closed_by(before, window) or not self.ledger.status.month_counts(run.month).expected
-        )
+        first = closed and not _told(before, window, self.ledger.status.month_counts(run.month))
         try:
-            result.plan = self.planner(events).plan(run.month, hold=lease.ensure_held, closed=closed)
-        except SourceUnavailable as exc:  # what was planned before goes out all the same
-            result.error = exc
+            result.plan = self.planner(events).plan(
+                run.month, lease=lease.ensure_held, closed=closed, accepted_by=accepted_by
+            )
         finally:
             if closed:
-                self._close(run, events, lease, first=first)
+                unread = result.plan is not None and result.plan.unread
+                self._close(run, events, lease, first=first, unread=unread)
                 result.closed = True
+        if closed and result.plan.unread:  # what was due is not known: to be looked at again
+            result.error = SourceUnavailable(result.plan.doubt)
         return closed
 
-    def _close(self, run: RunRecord, events: Events, lease: LeaseKeeper, *, first: bool) -> None:
-        """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended."""
+    def _close(self, run: RunRecord, events: Events, lease: LeaseKeeper, *, first: bool, unread: bool) -> None:
+        """Make what a closed window left open `missed` or `unresolved`, and say once how the month ended.
+
+        If all is in, and only the inventory cannot be read, that is said when it can.
+        """
         for report in self.ledger.attempts.close_month(run.month, at=self.clock.now(), lease=lease.ensure_held()):
             events.emit(
                 "report.missed",
@@ -156,7 +166,7 @@ class Reconciler:
                 state=report.state.value,
             )
         month_counts = self.ledger.status.month_counts(run.month)
-        if not first or not month_counts.expected:
+        if not first or not month_counts.expected or (unread and _all_in(month_counts)):
             return
         counts = {
             "month": str(run.month),
@@ -167,7 +177,7 @@ class Reconciler:
             events.emit("window.closed", **counts)
         else:
             lost = {state.value: month_counts.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
-            events.emit("window.missed", **counts, **lost)
+            events.emit("window.missed", **counts, **lost, detail=month_counts.inventory_doubt or None)
 
     def _release(self, lease: LeaseKeeper, events: Events) -> None:
         try:
@@ -223,7 +233,13 @@ class Reconciler:
         )
 
 
-def _closed_by(before: RunRecord | None, window: SubmissionWindow) -> bool:
-    """Return True if a run said how the month ended; one that was cut off may not have."""
-    cut_off = before is None or before.result in {None, "interrupted"}
-    return before is not None and before.started_at >= window.closes and not cut_off
+def _told(before: RunRecord | None, window: SubmissionWindow, month_counts: MonthCounts) -> bool:
+    """Return True if the newest run said how the month ended; one that was cut off may not have."""
+    if before is None or before.started_at < window.closes or before.result in {None, "interrupted"}:
+        return False
+    held_back = before.result == "failed" and month_counts.inventory_doubt and _all_in(month_counts)
+    return month_counts.expected > 0 and not held_back
+
+
+def _all_in(month_counts: MonthCounts) -> bool:
+    return month_counts.count(DONE) == month_counts.expected

@@ -12,9 +12,9 @@ from report_service.services.delivery.run_stats import RunStats
 
 if TYPE_CHECKING:
     from report_service.domain.forecast import Forecast
+    from report_service.domain.month_plan import Plan
     from report_service.domain.months import ReportMonth, SubmissionWindow
     from report_service.ports import Events, MonthCounts
-    from report_service.services.planner import Plan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,9 +34,8 @@ class RunResult:
 
     @property
     def complete(self) -> bool:
-        """Return True if expected = delivered, with an inventory that can be believed (law 7)."""
-        shrunk = self.plan is not None and self.plan.shrunk
-        return self.error is None and self.month_counts is not None and self.month_counts.complete and not shrunk
+        """Return True if the run went to its end, and the month is complete (law 7)."""
+        return self.error is None and self.month_counts is not None and self.month_counts.complete
 
     def outcome(self, *, stopping: bool) -> str:
         """Return how the run ended, for the ledger: `interrupted` is one that should be made again at once."""
@@ -54,6 +53,7 @@ class RunResult:
             "complete": self.complete,
             "sent": stats.requests,
             "throttled": stats.throttled,
+            "source_faults": None if self.plan is None else self.plan.problem_count,
             "rate_per_minute": round(60 * stats.requests / duration_s, 1) if duration_s > 0 else 0.0,
         }
         if self.stats is not None:
@@ -67,7 +67,13 @@ class RunResult:
 def counts_of(counts: MonthCounts) -> dict[str, object]:
     """Return a month's counts as the log has them."""
     states = {state.value: counts.count([state]) for state in State}
-    return {"expected": counts.expected, "delivered": counts.count(DONE), "drifted": counts.drifted, **states}
+    return {
+        "expected": counts.expected,
+        "delivered": counts.count(DONE),
+        "drifted": counts.drifted,
+        "inventory_in_doubt": int(bool(counts.inventory_doubt)),
+        **states,
+    }
 
 
 def emit_end(

@@ -83,6 +83,7 @@ class MonthStatus:
             "drifted": self.month_counts.drifted,
             "by_kind": {kind.name: _kind(states) for kind, states in self.month_counts.by_kind.items()},
             "complete": self.month_counts.complete,
+            "inventory_doubt": self.month_counts.inventory_doubt or None,
             "outstanding": [
                 {
                     "key": str(report.key),

@@ -258,6 +258,13 @@ class SourceSettings(Section):
         default=None,
         description="IANA time zone of this source's date-times that name none; default: data.timezone",
     )
+    timeout_s: float = Field(
+        default=300,
+        gt=0,
+        le=3600,
+        description="Seconds that reading it may take: above 0, up to 3600; then the reports of its kind wait, "
+        "and the others go out",
+    )
 
 
 class ScheduleSettings(Section):

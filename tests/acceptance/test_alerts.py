@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,18 +214,6 @@ def _(story: Story) -> None:
     story.expect("ReportsRejected")
 
 
-@of("SourceUnavailable")
-def _(story: Story) -> None:
-    elsewhere = story.folder / "elsewhere.sqlite3"
-    query = "SELECT hub_id, name, commissioned_on, decommissioned_on FROM hubs"
-    story.start(sources__hubs__url=f"sqlite:///{elsewhere}", sources__hubs__query=query)
-    story.live(10 * MINUTE)
-    story.expect("SourceUnavailable")
-    shutil.copy(story.site.url.removeprefix("sqlite:///"), elsewhere)
-    story.live(SWEEP)
-    story.expect()
-
-
 @of("StoreUnavailable")
 def _(story: Story) -> None:
     teller = story.start()
@@ -333,12 +322,21 @@ def _(story: Story) -> None:
 
 @of("SourceFaulty")
 def _(story: Story) -> None:
-    story.start()
+    elsewhere = story.folder / "elsewhere.sqlite3"
+    query = "SELECT month, hub_id, rating FROM hub_ratings"
+    story.start(sources__hub_ratings__url=f"sqlite:///{elsewhere}", sources__hub_ratings__query=query)
+    story.live(10 * MINUTE)
+    story.expect("SourceFaulty")
+    shutil.copy(story.site.url.removeprefix("sqlite:///"), elsewhere)
+    story.live(SWEEP)
+    story.expect()
+    there = replace(story.site, url=f"sqlite:///{elsewhere}")
     stranger = operator(hubs=3)["hub-ratings"][2]
-    story.site.store({"hub-ratings": [stranger]})
+    there.store({"hub-ratings": [stranger]})
+    story.world.turn_to(story.world.now() + 7 * HOUR)
     story.beat()
     story.expect("SourceFaulty")
-    story.site.ask("DELETE FROM hub_ratings WHERE hub_id = :hub", hub=stranger["hub_id"])
+    there.ask("DELETE FROM hub_ratings WHERE hub_id = :hub", hub=stranger["hub_id"])
     story.world.turn_to(story.world.now() + 7 * HOUR)
     story.beat()
     story.expect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import signal
 import subprocess
@@ -115,10 +116,13 @@ def test_an_empty_inventory_is_no_success(sqlite_cli: Cli, figures: Figures) -> 
     sqlite_cli.stock({"hotline-ratings": figures["hotline-ratings"]})
 
     done = sqlite_cli("run")
+    accepted = sqlite_cli("run", "--accept-inventory")
 
     assert done.code == 3
-    assert "Complete: 1 of 1 report is in." in done.err
-    assert "Inventory: no hub, point or provider group was in operation." in done.err
+    assert "Not complete: 1 of 1 report is in." in done.err
+    assert "Inventory in doubt: no hub, point or provider group was in operation." in done.err
+    assert accepted.code == 0
+    assert "Complete: 1 of 1 report is in." in accepted.err
 
 
 def test_rows_about_what_is_not_due_are_told_and_no_success(sqlite_cli: Cli, figures: Figures) -> None:
@@ -147,11 +151,52 @@ def test_an_inventory_that_shrank_is_no_success(sqlite_cli: Cli, figures: Figure
     sqlite_cli.stock(figures | {"hubs": [gone, *figures["hubs"][1:]], "points": points})
     sqlite_cli("backfill", "--from", MONTH.shift(-1), "--to", MONTH.shift(-1), "--yes")
 
+    dry = sqlite_cli("run", "--dry-run")
     done = sqlite_cli("run")
+    status = sqlite_cli("status")
 
-    assert done.code == 3
-    assert f"Inventory: {DUE - 5} reports are due, {DUE} were the month before." in done.err
+    doubt = f"{DUE - 5} reports are due, {DUE} were before"
+    assert (dry.code, done.code, status.code) == (3, 3, 3)
+    assert f"inventory in doubt: {doubt}" in dry.out
+    assert f"Inventory in doubt: {doubt}." in done.err
+    assert f"report-service run --month {MONTH} --accept-inventory" in status.out
+    assert json.loads(sqlite_cli("status", "--json").out)["inventory_doubt"] == doubt
     assert sqlite_cli.states() == {"accepted": DUE - 5}
+
+
+def test_a_person_accepts_a_smaller_inventory_by_name(sqlite_cli: Cli, figures: Figures) -> None:
+    sqlite_cli.stock(figures)
+    assert sqlite_cli("run").code == 0
+    ended = {"decommissioned_on": MONTH.shift(-1).last_day}
+    sqlite_cli.stock({name: [row | ended for row in figures[name]] for name in ("hubs", "points")})
+    assert sqlite_cli("run").code == 3
+    assert sqlite_cli.states() == {"accepted": DUE}
+
+    accepted = sqlite_cli("run", "--accept-inventory")
+
+    assert accepted.events("inventory.accepted")[0]["expected"] == 3
+    assert accepted.code == 3, "rows about hubs that are closed"
+    assert "Complete: 3 of 3 reports are in." in accepted.err
+    assert sqlite_cli.rows("SELECT largest, doubt, accepted_by FROM month_inventories") == [
+        (3, "", getpass.getuser())
+    ]
+    assert sqlite_cli("status").code == 0
+
+
+def test_a_source_that_is_down_leaves_the_run_with_3_and_the_rest_delivered(
+    sqlite_cli: Cli, figures: Figures
+) -> None:
+    sqlite_cli.stock(figures)
+    down = {"SOURCES__HUB_RATINGS__URL": "sqlite:////nowhere/at-all.db", "SOURCES__HUB_RATINGS__QUERY": "SELECT 1"}
+
+    done = sqlite_cli.using(**down)("run")
+
+    why = "sources.hub-ratings cannot be read from /nowhere/at-all.db: unable to open database file"
+    assert done.code == 3
+    assert f"Source: {why}" in done.err
+    assert sqlite_cli.states() == {"accepted": DUE - 3, "awaiting_data": 3}
+    outstanding = json.loads(sqlite_cli("status", "--json").out)["outstanding"]
+    assert {report["reason"] for report in outstanding} == {why}
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--json"]])

@@ -18,6 +18,7 @@ from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import import_files
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,7 +119,8 @@ def test_several_rows_for_one_report_make_it_invalid_until_one_is_left(store: St
     several = f"{header}2026-10,{HUB},2\n2026-10,{OTHER_HUB},3\n2026-10,{HUB},5\n"
 
     (found,) = take_in(store, tmp_path, {"hub-ratings": several})
-    refused, good = sorted(SqlSource(store, {}).rows(HUB_RATING, month), key=lambda row: str(row["hub_id"]))
+    source = SqlSource(store, {}, clock=FakeClock())
+    refused, good = sorted(source.rows(HUB_RATING, month), key=lambda row: str(row["hub_id"]))
     report = read_report(HUB_RATING, month, refused, hub_id=None)
     take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},5\n"})
 

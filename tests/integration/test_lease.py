@@ -14,6 +14,7 @@ from report_service.adapters.db.lease import MARGIN_S, TTL_S, SqlLeaseStore
 from report_service.adapters.db.schema import upgrade
 from report_service.adapters.db.tables import leases
 from report_service.bootstrap import ledger_in
+from report_service.domain.inventory_check import InventoryRecord
 from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.errors import LeaseLost
@@ -181,6 +182,7 @@ def test_a_holder_that_was_paused_and_replaced_can_write_nothing_more(store: Sto
         lambda: ledger.leases.renew(lease, at=0),
         lambda: ledger.plans.save_plan(MONTH, HUB_RATING, [], at=at, lease=lease),
         lambda: ledger.plans.withdraw(MONTH, HUB_RATING, [], lease=lease),
+        lambda: ledger.plans.keep_inventory_record(MONTH, InventoryRecord(), lease=lease),
         lambda: ledger.attempts.record([], [], lease=lease),
         lambda: ledger.attempts.recover_in_flight(at=at, timeout_s=25, lease=lease),
         lambda: ledger.attempts.close_month(MONTH, at=at, lease=lease),

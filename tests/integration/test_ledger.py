@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from report_service.adapters.db.status_queries import durations
 from report_service.adapters.db.tables import deliveries, payloads
 from report_service.domain.delivery import DONE, OPEN, Evidence, State
+from report_service.domain.inventory_check import InventoryRecord
 from report_service.domain.kinds import KINDS, DeliveryKey
 from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
 from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
@@ -153,16 +154,18 @@ def test_kinds_and_months_are_kept_apart(desk: Desk) -> None:
 # --- what is no longer due
 
 
-def test_what_is_not_due_any_more_goes_unless_it_was_sent(desk: Desk) -> None:
+def test_what_is_not_due_any_more_stays_and_is_not_sent(desk: Desk) -> None:
     desk.plan({"never sent": row(2), "no row": GONE, "accepted": row(3), "doubtful": row(4), "due": row(5)})
     desk.deliver({"accepted": YES, "doubtful": TIME_OUT})
     gone = ["never sent", "no row", "accepted", "doubtful", "unheard of"]
     desk.ledger.plans.withdraw(MONTH, HUB_RATING, gone, lease=desk.lease)
     known = desk.ledger.plans.known_deliveries(MONTH, HUB_RATING)
-    assert {subject: one.due for subject, one in known.items()} == {
-        "accepted": False,
-        "doubtful": False,
-        "due": True,
+    assert {subject: (one.due, one.state) for subject, one in known.items()} == {
+        "never sent": (False, State.PENDING),
+        "no row": (False, State.AWAITING_DATA),
+        "accepted": (False, State.ACCEPTED),
+        "doubtful": (False, State.RETRYING),
+        "due": (True, State.PENDING),
     }
     assert desk.ledger.status.month_counts(MONTH).expected == 1
     assert desk.subjects(at=later(9999)) == ["due"]
@@ -183,9 +186,9 @@ def test_a_thousand_reports_can_go_at_once(desk: Desk) -> None:
     subjects = [f"{number:04}" for number in range(1100)]
     desk.plan(dict.fromkeys(subjects, row(2)))
     desk.ledger.plans.withdraw(MONTH, HUB_RATING, subjects[1:], lease=desk.lease)
-    assert list(desk.states()) == ["0000"]
+    assert desk.subjects() == ["0000"]
     desk.ledger.plans.withdraw(MONTH, HUB_RATING, [], lease=desk.lease)
-    assert list(desk.states()) == ["0000"]
+    assert desk.subjects() == ["0000"]
 
 
 # --- waivers
@@ -689,16 +692,23 @@ def test_a_closed_month_has_nothing_open(desk: Desk) -> None:
     assert desk.ledger.attempts.close_month(MONTH, at=later(61), lease=desk.lease) == []
 
 
-def test_closing_leaves_other_months_and_what_is_not_due_alone(desk: Desk) -> None:
-    desk.plan({"a": row(2), "undue": row(2)})
-    desk.deliver({"undue": ApiResponse(http_status=404)})
-    desk.ledger.plans.withdraw(MONTH, HUB_RATING, ["undue"], lease=desk.lease)
+def test_closing_leaves_other_months_and_what_is_not_due_alone_but_ends_every_doubt(desk: Desk) -> None:
+    desk.plan({"a": row(2), "undue": row(2), "doubtful": row(2), "in flight": row(2)})
+    desk.deliver({"undue": ApiResponse(http_status=404), "doubtful": TIME_OUT})
+    desk.send([delivery for delivery in desk.due() if delivery.key.subject == "in flight"])
+    undue = ["undue", "doubtful", "in flight"]
+    desk.ledger.plans.withdraw(MONTH, HUB_RATING, undue, lease=desk.lease)
     following = Desk(desk.store, month=MONTH.shift(1), name=desk.name)
     following.plan({"a": row(2)})
     [closed] = following.ledger.attempts.close_month(MONTH, at=NOW, lease=following.lease)
     assert closed.key == DeliveryKey(MONTH, HUB_RATING, "a")
     assert following.states() == {"a": State.PENDING}
-    assert desk.states() == {"a": State.MISSED, "undue": State.RETRYING}
+    assert desk.states() == {
+        "a": State.MISSED,
+        "undue": State.RETRYING,
+        "doubtful": State.UNRESOLVED,
+        "in flight": State.UNRESOLVED,
+    }
 
 
 def test_a_window_that_had_not_closed_after_all_is_taken_up_where_it_was(desk: Desk) -> None:
@@ -926,6 +936,32 @@ def test_a_waiver_is_an_operators_word_to_every_endpoint(store: Store) -> None:
     other = Desk(store, endpoint="https://other.example", cpo_id="CPO2").ledger
     assert other.waivers.of(MONTH) == {}
     assert not other.waivers.withdraw(waiver().key)
+
+
+def test_an_inventorys_record_is_kept_as_it_was_last(desk: Desk) -> None:
+    plans = desk.ledger.plans
+    assert plans.inventory_record(MONTH) is None
+    for record in (
+        InventoryRecord(largest=11),
+        InventoryRecord(largest=11, doubt="gone", doubted_at=NOW),
+        InventoryRecord(largest=7, accepted_by="somebody", accepted_at=later(60)),
+    ):
+        plans.keep_inventory_record(MONTH, record, lease=desk.lease)
+        assert plans.inventory_record(MONTH) == record
+        assert desk.ledger.status.month_counts(MONTH).inventory_doubt == record.doubt
+    assert plans.inventory_record(MONTH.shift(1)) is None
+    assert Desk(desk.store, endpoint="https://api.example").ledger.plans.inventory_record(MONTH) is None
+
+
+def test_a_month_whose_inventory_is_in_doubt_is_not_completed(desk: Desk) -> None:
+    desk.plan({"a": row(2)})
+    desk.deliver({"a": YES})
+    assert desk.ledger.status.month_counts(MONTH).complete
+    assert desk.ledger.status.last_completed() == (MONTH, NOW)
+    doubted = InventoryRecord(largest=2, doubt="gone", doubted_at=NOW)
+    desk.ledger.plans.keep_inventory_record(MONTH, doubted, lease=desk.lease)
+    assert not desk.ledger.status.month_counts(MONTH).complete
+    assert desk.ledger.status.last_completed() is None
 
 
 def test_the_pace_is_an_endpoints_whoever_sends(store: Store) -> None:

@@ -10,11 +10,11 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.domain.kinds import DeliveryKey
 from report_service.domain.kinds.hub_rating import HUB_RATING
-from report_service.errors import NothingDue, SourceUnavailable
+from report_service.domain.month_plan import PROBLEMS_KEPT, Plan
+from report_service.errors import NothingDue
 from report_service.mock_api.injected_faults import InjectedFault
-from report_service.services.planner import PROBLEMS_KEPT, Plan
 from report_service.services.waive import Waiving
-from tests.support.simulation import CLOSES, MONTH, World, operator, site
+from tests.support.simulation import MONTH, World, operator, site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -216,53 +216,7 @@ def test_of_many_problems_the_first_are_told_and_all_counted(tmp_path: Path) -> 
         assert len(process.events.of("source.faulty")) == PROBLEMS_KEPT
 
 
-def test_a_faulty_inventory_row_is_told_and_its_report_stays_due(tmp_path: Path) -> None:
-    place = site(tmp_path)
-    without(place, "hubs", "hub_id", HUBS[0])
-    with place.process() as process:
-        result = process.run()
-        assert result.plan is not None
-        assert result.plan.problem_count == 4  # its two points, and its two rows
-        assert result.plan.expected == 9
-        assert process.states() == {State.ACCEPTED: 9}
-
-
-def test_a_source_that_cannot_be_read_fails_the_run(tmp_path: Path) -> None:
-    place = queried(tmp_path, (HUBS[0], 1))
-    (tmp_path / "theirs.sqlite3").unlink()
-    with place.process() as process:
-        result = process.run()
-        assert isinstance(result.error, SourceUnavailable)
-        assert not result.complete
-        assert process.events.of("run.failed")[0]["reason"] == "source_unavailable"
-
-
 # --- what is due
-
-
-def test_what_is_no_longer_due_is_deleted_if_it_was_never_sent_and_kept_apart_if_it_was(tmp_path: Path) -> None:
-    place = site(tmp_path)
-    without(place, "hub_ratings", "hub_id", HUBS[0])
-    with place.process() as process:
-        process.run()
-        place.ask("UPDATE hubs SET decommissioned_on = '2026-09-30' WHERE hub_id = :hub", hub=HUBS[0])
-        place.ask("DELETE FROM points WHERE hub_id = :hub", hub=HUBS[0])
-        plan = process.run().plan
-        assert plan is not None
-        assert plan.expected == process.service.ledger.status.month_counts(MONTH).expected == 7
-        rows = place.ask("SELECT kind, state, due FROM deliveries WHERE NOT due ORDER BY kind")
-        assert [(row.kind, row.state) for row in rows] == [
-            ("ad_hoc_tariff", "accepted"),
-            ("point_rating", "accepted"),
-            ("point_rating", "accepted"),
-        ]
-        assert (
-            place.ask("SELECT * FROM deliveries WHERE subject = :hub AND kind = 'hub_rating'", hub=HUBS[0]) == []
-        )
-        place.store({"hubs": ROWS["hubs"], "points": ROWS["points"], **hub_rating()})
-        assert process.run().complete
-        assert process.states() == {State.ACCEPTED: 11}
-    assert place.world.mock.stats()["conflicts"] == 0
 
 
 def test_nothing_is_due_before_the_first_month(tmp_path: Path) -> None:
@@ -279,46 +233,6 @@ def test_nothing_is_due_before_the_first_month(tmp_path: Path) -> None:
 def test_the_first_month_itself_is_due(tmp_path: Path) -> None:
     with site(tmp_path, environ={"schedule__first_month": "2026-10"}).process() as process:
         assert process.run().complete
-
-
-# --- an inventory that is not to be believed (law 7)
-
-
-def test_an_empty_inventory_is_an_alarm_and_no_success(tmp_path: Path) -> None:
-    place = site(tmp_path, hubs=0, provider_groups=0)
-    with place.process() as process:
-        result = process.run()
-        assert process.states() == {State.ACCEPTED: 1}
-        assert not result.complete
-        [alarm] = process.events.of("inventory.shrunk")
-        assert (alarm["expected"], alarm["previous_expected"]) == (1, 0)
-        assert process.events.of("run.completed")[0]["complete"] is False
-
-
-@pytest.mark.parametrize(
-    ("expected", "previous", "shrunk"),
-    [(90, 100, False), (89, 100, True), (91, 100, False), (27, 30, False), (26, 30, True), (2071, 2301, False),
-     (2070, 2301, True), (5, 0, False)],
-)  # fmt: skip
-def test_a_tenth_less_than_last_month_is_the_most(expected: int, previous: int, shrunk: bool) -> None:
-    assert Plan(month=MONTH, expected=expected, previous_expected=previous).shrunk is shrunk
-
-
-def test_a_shrunken_inventory_is_an_alarm_and_no_success(tmp_path: Path) -> None:
-    place = site(tmp_path, World(CLOSES.replace(day=5)))
-    with place.process() as process:
-        process.run()
-        place.world.turn_to(CLOSES.replace(month=12, day=5))
-        november = MONTH.shift(1)
-        without(place, "hubs", "hub_id", HUBS[0])
-        without(place, "points", "hub_id", HUBS[0])
-        place.store({name: rows for name, rows in operator(november).items() if "month" in rows[0]})
-        result = process.run(november)
-        [alarm] = process.events.of("inventory.shrunk")
-        assert (alarm["expected"], alarm["previous_expected"]) == (7, 11)
-        assert result.month_counts is not None
-        assert result.month_counts.complete
-        assert not result.complete
 
 
 # --- waivers

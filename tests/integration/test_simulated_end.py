@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
-from report_service.errors import LeaseHeld, SourceUnavailable
+from report_service.errors import LeaseHeld
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from tests.support.simulation import CLOSES, MONTH, Process, StoreAway, World, site
@@ -218,25 +218,6 @@ def test_a_bug_in_the_last_step_does_not_cost_the_canonical_line(tmp_path: Path)
         line = canonical(process.events)
         assert line["reason"] == "lookup_error"
         assert line["accepted"] == 11
-
-
-# --- the source is away
-
-
-def test_a_source_that_is_down_keeps_nothing_back_that_was_planned_before(tmp_path: Path) -> None:
-    place = site(tmp_path)
-    with place.process() as process:
-        process.run(send=False)
-        with_source(process, SourceUnavailable("gone"))
-        result = process.run()
-        assert isinstance(result.error, SourceUnavailable)
-        assert not result.complete
-        assert process.states() == {State.ACCEPTED: 11}
-        assert canonical_of_last(process.events)["reason"] == "source_unavailable"
-
-
-def canonical_of_last(events: RecordingEvents) -> dict[str, object]:
-    return [fields for name, fields in events.emitted if name in {"run.completed", "run.failed"}][-1]
 
 
 # --- the canonical line, and the forecast

@@ -218,10 +218,13 @@ def test_a_source_that_is_down_at_the_closing_leaves_nobody_untold(tmp_path: Pat
     with place.elsewhere(environ=gone).process() as process:
         result = process.run()
         assert isinstance(result.error, SourceUnavailable)
-        assert "window.missed" not in process.events.names()
+        assert process.states() == {State.MISSED: 7}
+        [missed] = process.events.of("window.missed")
+        assert "sources.hubs" in str(missed["detail"])
     with place.process() as process:
-        process.run()
-        assert len(process.events.of("window.missed")) == 1
+        assert process.run().error is None
+        assert len(process.events.of("report.missed")) == 4
+        assert process.states() == {State.MISSED: 11}
 
 
 def test_a_source_that_is_down_at_the_closing_keeps_no_planned_report_from_being_told(tmp_path: Path) -> None:

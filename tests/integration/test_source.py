@@ -23,6 +23,7 @@ from report_service.domain.parsers import AdditionalCost
 from report_service.domain.reports import Report, read_report
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import SourceUnavailable, StoreUnavailable
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +55,12 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
+def source_of(store: Store, queries: dict[str, Query]) -> SqlSource:
+    return SqlSource(store, queries, clock=FakeClock())
+
+
 def queried(store: Store, url: str, query: str, name: str = "hub-ratings") -> list[dict[str, object]]:
-    source = SqlSource(store, {name: Query(url=url, select=query)})
+    source = source_of(store, {name: Query(url=url, select=query)})
     return [dict(row) for row in source.rows(HUB_RATING, MONTH)]
 
 
@@ -69,7 +74,7 @@ def test_stored_rows_come_back_as_the_reports_that_they_are(store: Store) -> Non
     )
     store_rows(store, "ad-hoc-tariffs", {"month": "2026-10", "hub_id": HUB.upper(), **cost, **validity})
     store_rows(store, "point-ratings", {"month": "2026-10", "point_id": POINT, "rating": 3, "total_complaints": 0})
-    source = SqlSource(store, {})
+    source = source_of(store, {})
 
     (hotline,) = source.rows(HOTLINE_RATING, MONTH)
     (tariff,) = source.rows(AD_HOC_TARIFF, MONTH)
@@ -93,7 +98,7 @@ def test_only_the_rows_of_the_month_are_read(store: Store) -> None:
     for month in ("2026-09", "2026-10", "2026-11"):
         store_rows(store, "hub-ratings", {"month": month, "hub_id": HUB, "rating": 2})
 
-    assert [row["month"] for row in SqlSource(store, {}).rows(HUB_RATING, MONTH)] == ["2026-10"]
+    assert [row["month"] for row in source_of(store, {}).rows(HUB_RATING, MONTH)] == ["2026-10"]
 
 
 def test_the_inventory_is_read_from_the_store(store: Store) -> None:
@@ -101,7 +106,7 @@ def test_the_inventory_is_read_from_the_store(store: Store) -> None:
     store_rows(store, "points", {"point_id": POINT, "hub_id": HUB, "commissioned_on": "2026-10-31"})
     store_rows(store, "provider-groups", {"provider_group": "DEVFL", "valid_to": "2026-10-01"})
 
-    found = SqlSource(store, {}).inventory(MONTH)
+    found = source_of(store, {}).inventory(MONTH)
 
     assert [len(found.subjects(kind)) for kind in KINDS] == [1, 1, 1, 1, 1]
     assert found.hubs[HUB].operation.first == date(2025, 1, 1)
@@ -110,12 +115,12 @@ def test_the_inventory_is_read_from_the_store(store: Store) -> None:
 
 def test_a_store_that_is_away_is_the_stores_failure() -> None:
     with closing(Store("postgresql://nobody@127.0.0.1:1/none")) as away, pytest.raises(StoreUnavailable):
-        list(SqlSource(away, {}).rows(HUB_RATING, MONTH))
+        list(source_of(away, {}).rows(HUB_RATING, MONTH))
 
 
 def test_a_query_stands_for_its_table_alone_and_sees_the_month(store: Store, database: Path) -> None:
     query = f"{RATINGS} WHERE :month = '2026-10' AND day BETWEEN :month_start AND :month_end"
-    source = SqlSource(store, {"hub-ratings": Query(url=f"sqlite:///{database}", select=query)})
+    source = source_of(store, {"hub-ratings": Query(url=f"sqlite:///{database}", select=query)})
 
     (row,) = source.rows(HUB_RATING, MONTH)
 
@@ -140,7 +145,7 @@ def test_date_times_of_a_query_that_name_no_zone_are_read_by_the_clock_of_its_so
     )
     query = Query(url=f"sqlite:///{database}", select=select, zone=ZoneInfo("Europe/Berlin"))
 
-    (row,) = SqlSource(store, {"ad-hoc-tariffs": query}).rows(AD_HOC_TARIFF, MONTH)
+    (row,) = source_of(store, {"ad-hoc-tariffs": query}).rows(AD_HOC_TARIFF, MONTH)
     found = read_report(AD_HOC_TARIFF, MONTH, row, hub_id=None)
 
     assert isinstance(found, Report)
@@ -172,7 +177,7 @@ def test_a_query_that_gives_every_month_is_read_for_the_one_that_is_asked_for(
 def test_a_query_reads_an_inventory_table(store: Store, database: Path) -> None:
     query = "SELECT hub_id, NULL AS name, '2025-01-01' AS commissioned_on, NULL AS decommissioned_on FROM ratings"
 
-    found = SqlSource(store, {"hubs": Query(url=f"sqlite:///{database}", select=query)}).inventory(MONTH)
+    found = source_of(store, {"hubs": Query(url=f"sqlite:///{database}", select=query)}).inventory(MONTH)
 
     assert found.subjects(HUB_RATING) == (HUB,)
     assert [str(fault) for fault in found.faults] == [
@@ -263,7 +268,7 @@ def test_a_query_on_postgresql_reads_its_types_and_cannot_write(store: Store, po
                day::timestamptz AS valid_from, day + 1 AS valid_to, to_char(day, 'YYYY\:DD') || :month AS ignored
         FROM tariffs WHERE day BETWEEN :month_start AND :month_end AND 100 % 3 = 1;
     """
-    source = SqlSource(
+    source = source_of(
         store,
         {
             "ad-hoc-tariffs": Query(url=plain, select=query),

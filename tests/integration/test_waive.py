@@ -119,3 +119,75 @@ def test_of_several_withdrawals_all_are_carried_out_or_none(process: Process) ->
     with pytest.raises(UnknownDelivery):
         waiving(process).withdraw([RATINGS[0], HOTLINE])
     assert len(process.service.ledger.waivers.of(MONTH)) == 1
+
+
+def test_a_key_in_capitals_is_the_same_report(process: Process) -> None:
+    month, kind, hub = RATINGS[0].split("/")
+    shouted = f"{month}/{kind}/{hub.upper()}"
+    assert declare(process, shouted) == [f"{RATINGS[0]}: waived by somebody; it counts from the next run on"]
+    assert process.run(patience_s=0).plan is not None
+    assert process.states()[State.WAIVED] == 1
+    waiving(process).withdraw([shouted])
+    assert process.service.ledger.waivers.of(MONTH) == {}
+
+
+def test_a_waiver_that_an_operators_job_wrote_in_capitals_counts_and_can_be_replaced_and_withdrawn(
+    place: Site, process: Process
+) -> None:
+    written(place, RATINGS[0].replace(RATINGS[0][-36:], RATINGS[0][-36:].upper()))
+    process.run(patience_s=0)
+    assert process.states()[State.WAIVED] == 1
+    declare(process, RATINGS[0], reason="a newer one")
+    assert [waiver.reason for waiver in process.service.ledger.waivers.of(MONTH).values()] == ["a newer one"]
+    assert len(place.ask("SELECT key FROM waivers")) == 1
+    waiving(process).withdraw([RATINGS[0]])
+    assert place.ask("SELECT key FROM waivers") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (f"{MONTH}/hub_ratings/x", "is not the key of a report"),
+        (f"{MONTH}/hotline_rating/x", "is not the key of a report"),
+        ("hub 7", "is not the key of a report"),
+    ],
+)
+def test_a_row_that_is_no_waiver_is_told_and_stops_nothing(
+    place: Site, process: Process, key: str, said: str
+) -> None:
+    written(place, key)
+    written(place, RATINGS[0])
+    result = process.run(patience_s=0)
+    assert result.error is None
+    assert process.states()[State.WAIVED] == 1
+    assert result.plan is not None
+    [problem] = result.plan.problems
+    assert problem.startswith(f"waivers, key {key}: ")
+    assert said in problem
+    assert [event["detail"] for event in process.events.of("source.faulty")] == [problem]
+
+
+def test_a_waiver_without_a_reason_is_told_and_does_not_count(place: Site, process: Process) -> None:
+    written(place, RATINGS[0], reason=" ")
+    result = process.run(patience_s=0)
+    assert result.plan is not None
+    assert result.plan.problems == [f"waivers, key {RATINGS[0]}: reason is empty"]
+    assert State.WAIVED not in process.states()
+
+
+def test_an_odd_waiver_of_another_month_is_not_this_ones_matter(place: Site, process: Process) -> None:
+    written(place, "2026-09/hub_ratings/x")
+    result = process.run(patience_s=0)
+    assert result.plan is not None
+    assert result.plan.problems == []
+
+
+def written(place: Site, key: str, *, reason: str = "no figures") -> None:
+    """Write a waiver as an operator's own job does."""
+    place.ask(
+        "INSERT INTO waivers (cpo_id, key, reason, declared_by, declared_at) "
+        "VALUES (:cpo, :key, :reason, 'a job', '2026-11-01 00:00:00.000000')",
+        cpo=place.settings.obelis.cpo_id,
+        key=key,
+        reason=reason,
+    )

@@ -351,3 +351,37 @@ def test_planning_twice_is_planning_once(
         assert not closed or known.state in DONE | OVER
         assert not known.drift or known.state is State.ACCEPTED
         assert not known.in_doubt or known.state in IN_DOUBT
+
+
+# --- a source that cannot be read
+
+UNREAD = SourceFinding(reason="sources.hub-ratings cannot be read", unread=True)
+
+
+def test_a_report_of_an_unread_source_awaits_data_and_names_it() -> None:
+    fresh = decided(None, UNREAD)
+    assert (fresh.state, fresh.detail) == (State.AWAITING_DATA, UNREAD.reason)
+    awaited = decided(KnownDelivery(row=1, detail=GONE.reason), UNREAD)
+    assert (awaited.state, awaited.detail) == (State.AWAITING_DATA, UNREAD.reason)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in {State.AWAITING_DATA, State.WAIVED}])
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_what_was_planned_from_a_source_stays_while_it_cannot_be_read(state: State, *, in_doubt: bool) -> None:
+    known = known_delivery(state, detail="its words", drift=state is State.ACCEPTED, in_doubt=in_doubt)
+    assert decided(known, UNREAD) == replace(known, in_doubt=in_doubt or state is State.UNRESOLVED)
+
+
+def test_waivers_and_the_end_of_the_window_count_whatever_the_source_does() -> None:
+    assert decided(None, UNREAD, waived=True).state is State.WAIVED
+    assert decided(known_delivery(State.PENDING), UNREAD, waived=True).state is State.WAIVED
+    unwaived = decided(known_delivery(State.WAIVED), UNREAD)
+    assert (unwaived.state, unwaived.detail) == (State.AWAITING_DATA, UNREAD.reason)
+    assert decided(None, UNREAD, closed=True).state is State.MISSED
+    assert decided(known_delivery(State.RETRYING, in_doubt=True), UNREAD, closed=True).state is State.UNRESOLVED
+
+
+def test_a_source_that_is_back_says_again_what_is_so() -> None:
+    unread = decided(known_delivery(State.PENDING), UNREAD)
+    assert decided(unread, ROW_A) == unread
+    assert decided(decided(None, UNREAD), GONE).detail == GONE.reason

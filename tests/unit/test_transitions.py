@@ -84,3 +84,45 @@ def test_another_kind_is_another_story() -> None:
     for kind in ("hub_rating", "point_rating", "hub_rating"):
         events.emit("kind.paused", kind=kind, month="2026-10", detail="400", hint="ask")
     assert [fields["kind"] for _, fields in heard.emitted] == ["hub_rating", "point_rating"]
+
+
+FAULT = {"month": "2026-10", "detail": "sources.hubs cannot be read"}
+
+
+def run_that_finds(events: TransitionsOnly, *faults: dict[str, str], month: str = "2026-10") -> None:
+    in_run = events.bind(run_id="r1")
+    for fault in faults:
+        in_run.emit("source.faulty", **fault)
+    in_run.emit("run.failed", month=month, trigger="sweep", reason="bug", detail="x", duration_s=1.0)
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(86_399, False), (86_400, True), (86_401, True)])
+def test_what_is_still_wrong_with_the_source_is_said_once_a_day(seconds: float, *, again: bool) -> None:
+    heard, clock = RecordingEvents(), FakeClock()
+    events = TransitionsOnly(heard, clock)
+    run_that_finds(events, FAULT)
+    clock.sleep(seconds)
+    run_that_finds(events, FAULT)
+    assert len(heard.of("source.faulty")) == 1 + again
+
+
+def test_another_fault_is_news_and_so_is_one_that_was_mended_and_comes_back() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard, FakeClock())
+    other = FAULT | {"detail": "sources.points cannot be read"}
+    for faults in ([FAULT], [FAULT, other], [other], [FAULT, other]):
+        run_that_finds(events, *faults)
+    assert [said["detail"] for said in heard.of("source.faulty")] == [
+        FAULT["detail"],
+        other["detail"],
+        FAULT["detail"],
+    ]
+
+
+def test_a_run_of_another_month_mends_nothing() -> None:
+    heard = RecordingEvents()
+    events = TransitionsOnly(heard, FakeClock())
+    run_that_finds(events, FAULT)
+    run_that_finds(events, month="2026-09")
+    run_that_finds(events, FAULT)
+    assert len(heard.of("source.faulty")) == 1

@@ -164,19 +164,11 @@ class SqlAttemptLog:
         ]
 
     def close_month(self, month: ReportMonth, *, at: datetime, lease: Lease) -> list[DeliveryStatus]:
-        wanted = self._scope.due(month)
+        of_unknown_end = or_(_D.in_doubt, _D.state == State.IN_FLIGHT.value)
         with self._store.write() as connection:
             self._leases.require(connection, lease)
-            before = status_queries.standings(connection, [wanted, _D.state.in_(_OPEN)])
-            after = [_closed(one) for one in before]
-            alike = {(one.state, one.in_doubt): then for one, then in zip(before, after, strict=True)}
-            for (state, in_doubt), then in alike.items():
-                connection.execute(
-                    update(deliveries)
-                    .where(wanted, _D.state == state.value, _D.in_doubt == in_doubt)
-                    .values(state=then.state.value, in_doubt=then.in_doubt, next_attempt_at=None, updated_at=at)
-                )
-        return after
+            _close(connection, and_(self._scope.of(month), ~_D.due, of_unknown_end), at=at)
+            return _close(connection, self._scope.due(month), at=at)
 
     def _intend(self, connection: Connection, starts: Sequence[AttemptStart]) -> None:
         """Write that requests are about to go out."""
@@ -244,6 +236,20 @@ def _recovered(row: int, *, again_at: datetime, at: datetime) -> Update:
 
 def _ago_s(then: datetime, at: datetime) -> float:
     return max((at - then).total_seconds(), 0.0)
+
+
+def _close(connection: Connection, wanted: ColumnElement[bool], *, at: datetime) -> list[DeliveryStatus]:
+    """Write what a closed window makes of the open ones of these reports, and return those."""
+    before = status_queries.standings(connection, [wanted, _D.state.in_(_OPEN)])
+    after = [_closed(one) for one in before]
+    alike = {(one.state, one.in_doubt): then for one, then in zip(before, after, strict=True)}
+    for (state, in_doubt), then in alike.items():
+        connection.execute(
+            update(deliveries)
+            .where(wanted, _D.state == state.value, _D.in_doubt == in_doubt)
+            .values(state=then.state.value, in_doubt=then.in_doubt, next_attempt_at=None, updated_at=at)
+        )
+    return after
 
 
 def _closed(one: DeliveryStatus) -> DeliveryStatus:

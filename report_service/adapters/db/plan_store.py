@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, and_, bindparam, case, delete, insert, null, select, update
+from sqlalchemy import Boolean, and_, bindparam, case, insert, null, select, update
 
-from report_service.adapters.db.tables import attempts, deliveries, insert_into, payloads
+from report_service.adapters.db.tables import deliveries, insert_into, month_inventories, payloads
 from report_service.domain.delivery import State, Trigger, next_state
+from report_service.domain.inventory_check import InventoryRecord
 from report_service.domain.planning import KnownDelivery
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _D = deliveries.c
 _PLANNED = (
     *("due", "state", "in_doubt", "drift", "path", "payload_sha256"),
-    *("source_sha256", "source", "detail", "updated_at"),
+    *("source_sha256", "detail", "updated_at"),
 )
 _KNOWN = select(
     _D.subject,
@@ -44,6 +46,7 @@ _KNOWN = select(
     _D.detail,
 )
 _RESTART, _WAITS = bindparam("restart", type_=Boolean), bindparam("waits", type_=Boolean)
+_UNREAD = bindparam("unread", type_=Boolean)
 _REPLAN = (
     update(deliveries)
     .where(_D.id == bindparam("d_id"), _D.state == bindparam("was"))  # a person may have put it back meanwhile
@@ -52,6 +55,7 @@ _REPLAN = (
         | {
             "consecutive_failures": case((_RESTART, 0), else_=_D.consecutive_failures),
             "http_status": case((_RESTART, null()), else_=_D.http_status),
+            "source": case((_UNREAD, _D.source), else_=bindparam("source", type_=_D.source.type)),
             "next_attempt_at": case((_WAITS, _D.next_attempt_at), else_=null()),
         }
     )
@@ -95,12 +99,10 @@ class SqlPlanStore:
 
     def withdraw(self, month: ReportMonth, kind: Kind, subjects: Sequence[str], *, lease: Lease) -> None:
         these = and_(_named(self._names(month, kind)), _D.subject == bindparam("undue"))
-        unsent = ~select(attempts.c.request_id).where(attempts.c.delivery_id == _D.id).exists()
         rows = [{"undue": subject} for subject in subjects]
         with self._store.write() as connection:
             self._leases.require(connection, lease)
             if rows:
-                connection.execute(delete(deliveries).where(these, unsent), rows)
                 connection.execute(update(deliveries).where(these).values(due=False), rows)
 
     def put_back(self, reports: Sequence[KnownDelivery], *, at: datetime) -> bool:
@@ -110,6 +112,27 @@ class SqlPlanStore:
             if not as_given:
                 connection.rollback()
         return as_given
+
+    def inventory_record(self, month: ReportMonth) -> InventoryRecord | None:
+        wanted = select(month_inventories).where(self._scope.inventories, month_inventories.c.month == str(month))
+        with self._store.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            return None
+        return InventoryRecord(
+            largest=row.largest,
+            doubt=row.doubt,
+            doubted_at=row.doubted_at,
+            accepted_by=row.accepted_by,
+            accepted_at=row.accepted_at,
+        )
+
+    def keep_inventory_record(self, month: ReportMonth, record: InventoryRecord, *, lease: Lease) -> None:
+        whose = {"endpoint": self._scope.endpoint, "cpo_id": self._scope.cpo_id, "month": str(month)}
+        with self._store.write() as connection:
+            self._leases.require(connection, lease)
+            statement = insert_into(month_inventories, connection).values(**whose, **asdict(record))
+            connection.execute(statement.on_conflict_do_update(index_elements=list(whose), set_=asdict(record)))
 
     def _names(self, month: ReportMonth, kind: Kind) -> dict[str, str]:
         """Return the values of the columns that the reports of a month and kind have in common."""
@@ -163,6 +186,7 @@ def _save(
             "was": change.before.state.value,
             "restart": change.restart,
             "waits": change.after.state is State.RETRYING,
+            "unread": change.found.unread,
             **_values(change, at),
         }
         for change in changes

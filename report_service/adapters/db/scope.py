@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, select
 
-from report_service.adapters.db.tables import deliveries
+from report_service.adapters.db.tables import deliveries, month_inventories
 from report_service.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,9 +29,19 @@ class Scope:
         """Return what a row of `deliveries` fulfils that is within it."""
         return and_(deliveries.c.endpoint == self.endpoint, deliveries.c.cpo_id == self.cpo_id)
 
+    @property
+    def inventories(self) -> ColumnElement[bool]:
+        """Return what a row of `month_inventories` fulfils that is within it."""
+        columns = month_inventories.c
+        return and_(columns.endpoint == self.endpoint, columns.cpo_id == self.cpo_id)
+
+    def of(self, month: ReportMonth) -> ColumnElement[bool]:
+        """Return what the row of a report of a month fulfils, due or not."""
+        return and_(self.reports, deliveries.c.month == str(month))
+
     def due(self, month: ReportMonth) -> ColumnElement[bool]:
         """Return what the row of a due report of a month fulfils."""
-        return and_(self.reports, deliveries.c.month == str(month), deliveries.c.due)
+        return and_(self.of(month), deliveries.c.due)
 
     def require_alone(self, store: Store) -> None:
         """Raise ConfigurationError if another CPO's reports were sent from this store to this endpoint.

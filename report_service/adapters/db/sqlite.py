@@ -34,6 +34,7 @@ def sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+        connection.text_factory = lenient_text
         connection.isolation_level = None  # transactions are begun below, not by the driver
         with suppress(sqlite3.OperationalError):  # where there is no shared memory; `shared_safely` tells
             connection.execute("PRAGMA journal_mode=WAL")
@@ -46,6 +47,14 @@ def sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def lenient_text(raw: bytes) -> str:
+    """Return SQLite's bytes as text; what is no UTF-8 stays recognizable, as half a surrogate pair for each byte.
+
+    By default one such cell makes the whole table unreadable. So it is a fault of its row, which no text may hold.
+    """
+    return raw.decode(errors="surrogateescape")
 
 
 def shared_safely(connection: Connection) -> bool:

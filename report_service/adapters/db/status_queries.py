@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, or_, select
 
-from report_service.adapters.db.tables import attempts, deliveries, payloads
+from report_service.adapters.db.tables import attempts, deliveries, month_inventories, payloads
 from report_service.domain.delivery import DONE, OVER, State
 from report_service.domain.kinds import KIND_BY_NAME, KINDS, DeliveryKey, Kind
 from report_service.domain.months import ReportMonth
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.scope import Scope
 
-_D = deliveries.c
+_D, _I = deliveries.c, month_inventories.c
 _DONE = [state.value for state in DONE]
 _OVER = [state.value for state in OVER]
 
@@ -46,6 +46,9 @@ class SqlStatusQueries:
                 .where(self._scope.due(month))
                 .group_by(_D.kind, _D.state)
             ).all()
+            doubt = connection.execute(
+                select(_I.doubt).where(self._scope.inventories, _I.month == str(month))
+            ).scalar_one_or_none()
         by_kind: dict[Kind, dict[State, int]] = {kind: {} for kind in KINDS}
         for kind, state, count, _drifted, _in_doubt in rows:
             by_kind[KIND_BY_NAME[kind]][State(state)] = count
@@ -54,6 +57,7 @@ class SqlStatusQueries:
             by_kind=by_kind,
             drifted=sum(row[3] for row in rows),
             in_doubt=sum(row[4] for row in rows),
+            inventory_doubt=doubt or "",
         )
 
     def outstanding(self, month: ReportMonth, *, limit: int | None = None) -> list[DeliveryStatus]:
@@ -90,6 +94,8 @@ class SqlStatusQueries:
         undone, scope = func.count().filter(_D.state.not_in(_DONE)), self._scope.reports
         before = None
         with self._store.read() as connection:
+            doubted = select(_I.month).where(self._scope.inventories, _I.doubt != "")
+            in_doubt = frozenset(connection.execute(doubted).scalars())
             for _ in range(24):
                 earlier = scope if before is None else and_(scope, _D.month < before)
                 month = connection.execute(select(func.max(_D.month)).where(earlier, _D.due)).scalar_one()
@@ -97,7 +103,7 @@ class SqlStatusQueries:
                     return None
                 of_month = select(undone, func.max(_D.updated_at)).where(scope, _D.month == month, _D.due)
                 left, at = connection.execute(of_month).one()
-                if not left:
+                if not left and month not in in_doubt:
                     return ReportMonth.parse(month), at
                 before = month
         return None

@@ -229,6 +229,18 @@ runs = Table(
     Column("summary", Text),  # the fields of its log line, JSON
     Index("ix_runs_latest", "endpoint", "cpo_id", "month", "started_at"),
 )
+month_inventories = Table(
+    "month_inventories",  # what a month's inventory is measured by
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("cpo_id", Text, primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("largest", Integer, nullable=False),
+    Column("doubt", Text, nullable=False),
+    Column("doubted_at", UtcDateTime),
+    Column("accepted_by", Text, nullable=False),
+    Column("accepted_at", UtcDateTime),
+)
 leases = Table(
     "leases",
     metadata,

@@ -10,10 +10,10 @@ from report_service.errors import ReportServiceError
 
 CODES = {
     2: {"BadInput", "ConfigurationError", "NothingDue", "SchemaOutdated", "UnknownDelivery", "UsageError"},
-    3: {"WindowClosed", "WindowError", "WindowNotOpen"},
+    3: {"SourceUnavailable", "WindowClosed", "WindowError", "WindowNotOpen"},
     4: {
         *("ApiUnavailable", "CredentialsRefused", "LeaseHeld", "LeaseLost", "PermissionRefused", "RunHalted"),
-        *("SourceUnavailable", "StoreUnavailable"),
+        "StoreUnavailable",
     },
     1: {"ContractViolation", "IllegalTransition", "ReportServiceError"},
 }

@@ -12,11 +12,11 @@ import pytest
 from report_service.domain.delivery import State
 from report_service.domain.kinds import DeliveryKey
 from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
+from report_service.domain.month_plan import Plan
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.errors import ApiUnavailable, BadInput
 from report_service.ports import Undelivered
 from report_service.services.backfill import Backfill, Fate
-from report_service.services.planner import Plan
 from report_service.services.run_result import RunResult
 from tests.support.fakes import FakeClock, RecordingEvents
 
@@ -70,7 +70,7 @@ class Office:
     def preview(self, month: ReportMonth, *, closed: bool) -> Plan:
         self.previewed.append((month, closed))
         states = Counter(self.plans[month])
-        return Plan(month=month, expected=states.total(), by_state=states)
+        return Plan(month=month, by_state=states)
 
     def reconcile(self, month: ReportMonth, *, trigger: str, patience_s: float) -> RunResult:
         self.done.append((month, trigger, patience_s))

@@ -40,3 +40,19 @@ def test_what_is_red_is_told_with_the_way_out_and_holds_the_deployment_back(
     assert "\n      -> " in done.out
     assert "amber migrations: " in done.out
     assert not (sqlite_cli.folder / "store.sqlite3").exists()
+
+
+def test_a_store_that_has_reported_for_another_operator_is_red(
+    sqlite_cli: Cli, figures: dict[str, list[Row]], start_mock: StartMock
+) -> None:
+    cli = sqlite_cli.using(**start_mock().settings)
+    cli.stock(figures)
+    cli("run")
+
+    done = cli.using(OBELIS__CPO_ID="DEXYZ")("check", "--json")
+
+    (store,) = (one for one in json.loads(done.out)["checks"] if one["name"] == "store")
+    assert done.code == 3
+    assert store["status"] == "red"
+    assert "for the CPO DEABC" in store["detail"]
+    assert "Several operators" in store["hint"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +26,24 @@ class Usage:
     peak_mb: float  # the most memory that it held
 
 
+_STARTER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(time.perf_counter() - began, used.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Starts a command from a small process: of one that is forked, Linux counts what its parent held."""
+
+
 def usage_of(command: list[str], environ: Mapping[str, str]) -> Usage:
     """Run a command to its end, which must be a good one."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Usage(wall_s=wall_s, peak_mb=used.ru_maxrss / 1024)
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER, *command]
+    done = subprocess.run(starter, env=environ, stdout=subprocess.PIPE, text=True, check=True)
+    wall_s, peak_kb, code = done.stdout.split()
+    if int(code):
+        raise subprocess.CalledProcessError(int(code), command)
+    return Usage(wall_s=float(wall_s), peak_mb=int(peak_kb) / 1024)
 
 
 def cpu_s(pid: int) -> float:

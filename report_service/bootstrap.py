@@ -225,6 +225,8 @@ def build(
     first = settings.schedule.first_month
     first_month = ReportMonth.parse(first) if first else None
     secrets = CurrentSecrets(settings, read=read_settings or (lambda: settings), learn=learn)
+    if read_settings:
+        store.password_from(secrets.store_url)
     api = _api(settings, secrets, clock=clock, mock=mock, random_=random_, learn=learn)
     workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
 

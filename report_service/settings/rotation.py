@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from report_service.domain.secrecy import secrets_in_url
 from report_service.errors import ConfigurationError
 from report_service.settings.loading import load_settings
 
@@ -19,7 +20,8 @@ _log = logging.getLogger(__name__)
 class CurrentSecrets:
     """The secrets as they were read last, and the way to read them anew. Safe for several threads.
 
-    Whatever else has changed in the settings meanwhile takes effect at the next start only.
+    Those are the client secret and the store's password. Whatever else has changed in the settings meanwhile takes
+    effect at the next start only.
     """
 
     def __init__(
@@ -38,6 +40,10 @@ class CurrentSecrets:
         """Return the client secret that the API is to be shown."""
         return self._settings.obelis.client_secret.get_secret_value()
 
+    def store_url(self) -> str:
+        """Return the store's URL, with the password that its server is to be shown."""
+        return self._settings.store.url.get_secret_value()
+
     def reread(self) -> bool:
         """Read the secrets anew; return True if the client secret is another one.
 
@@ -49,6 +55,8 @@ class CurrentSecrets:
         except ConfigurationError as unusable:
             _log.warning("the secrets could not be read anew, the old ones stay: %s", unusable.message)
             return False
-        self._learn(fresh.obelis.client_secret.get_secret_value())
+        url = fresh.store.url.get_secret_value()
+        for secret in (fresh.obelis.client_secret.get_secret_value(), *secrets_in_url(url)):
+            self._learn(secret)
         self._settings = fresh
         return self.client_secret() != before

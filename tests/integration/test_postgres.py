@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from sqlalchemy import insert, make_url, select, text
+from sqlalchemy import event, insert, make_url, select, text
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.grants import USED
@@ -181,3 +181,20 @@ def test_of_several_servers_the_one_that_can_be_written_is_taken(
     with pytest.raises(StoreUnavailable, match="session is read-only"):
         current_revision(store)
     store.close()
+
+
+def test_a_new_connection_takes_the_password_as_it_is_then(postgres_url: str) -> None:
+    server, passwords, shown = make_url(postgres_url), iter(["the-first", "the-second"]), []
+    store = Store(postgres_url)
+    store.password_from(lambda: server.set(password=next(passwords)).render_as_string(hide_password=False))
+    event.listen(
+        store.engine, "do_connect", lambda _dialect, _record, _given, named: shown.append(named["password"])
+    )
+
+    current_revision(store)
+    current_revision(store)  # on the same connection
+    store.engine.dispose()
+    current_revision(store)
+    store.close()
+
+    assert shown == ["the-first", "the-second"]

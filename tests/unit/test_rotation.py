@@ -58,6 +58,18 @@ def test_a_secret_is_another_one_only_after_it_was_read_anew(folder: Path) -> No
     assert learnt[-1] == "the-second"  # before anybody could log it
 
 
+def test_the_store_s_password_is_rotated_with_it(folder: Path) -> None:
+    learnt: list[str] = []
+    file = folder / "report_service_store__url"
+    file.write_text("postgresql://user:the-first@host/db")
+    secrets = CurrentSecrets(reading(folder), read=partial(reading, folder), learn=learnt.append)
+    file.write_text("postgresql://user:the-second@host/db")
+
+    assert secrets.reread() is False  # the client secret is the same
+    assert secrets.store_url() == "postgresql://user:the-second@host/db"
+    assert "the-second" in learnt
+
+
 def test_what_cannot_be_read_anew_leaves_the_secret_as_it_is_and_is_told(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

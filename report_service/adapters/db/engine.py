@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -44,6 +44,14 @@ class Store:
         """Yield a connection in a transaction that is durable when the block ends; raise StoreUnavailable."""
         with translated(self.engine), self._writing.begin() as connection:
             yield connection
+
+    def password_from(self, url: Callable[[], str]) -> None:
+        """Take each new connection's password from a URL as it is then: it may be rotated."""
+
+        @event.listens_for(self.engine, "do_connect")
+        def connect(_dialect: object, _record: object, _given: object, named: dict[str, Any]) -> None:
+            if password := parsed(url()).password:
+                named["password"] = password
 
     def require_alone(self) -> bool:
         """Keep other daemons from a file that several must not share; return True if it is such a one.

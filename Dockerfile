@@ -30,12 +30,12 @@ RUN python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir di
 
 # What nobody runs: the tests of libraries, Pygments' lexers (no code is highlighted), and the first pydantic that the
 # second carries along. What is left is listed and compiled.
-COPY tools tools
+COPY .ci/sbom.py .ci/sbom.py
 RUN cd /opt/report-service/lib/python3*/site-packages \
  && find . -depth -type d \( -name testing -o -name tests \) -exec rm -r {} + \
  && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \
  && rm -r pydantic/v1 \
- && python /src/tools/sbom.py /src/requirements.lock . >/opt/report-service/sbom.cdx.json \
+ && python /src/.ci/sbom.py /src/requirements.lock . >/opt/report-service/sbom.cdx.json \
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/report-service/lib
 
 # --- the image: the base, and the environment made above

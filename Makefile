@@ -8,7 +8,7 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test simulate crashes check format bench events lock wheels clean
+.PHONY: help demo test simulate crashes mutants check format bench events lock wheels clean
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -28,6 +28,11 @@ simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000 of them, on every c
 KILLS ?= 200
 crashes: $(VENV)/.dev ## kill real processes, KILLS=200 times on each database
 	REPORT_SERVICE_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -n $(JOBS) tests/acceptance/test_crashes.py
+
+MUTANTS ?=
+mutants: .venv-mutants/.made ## break the rules one by one and see that a test fails; MUTANTS='report_service.domain.refusals*'
+	.venv-mutants/bin/mutmut run $(MUTANTS)
+	.venv-mutants/bin/mutmut results
 
 check: $(VENV)/.dev ## lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -52,6 +57,7 @@ lock: .venv-uv/.made ## pin the dependencies anew, and uv, which does it
 	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
 	printf '%s\n' editables hatchling | $(COMPILE) -c tests/requirements.lock - -o requirements.build.lock
+	echo mutmut | $(COMPILE) --upgrade -c tests/requirements.lock - -o tests/mutants.lock
 	echo uv | $(COMPILE) --upgrade - -o requirements.uv.lock
 	$(MAKE) wheels
 
@@ -66,7 +72,7 @@ wheels: .venv-uv/.made ## prove that the locks have wheels for every Python and 
 	done; done
 
 sbom: $(VENV)/.dev ## write sbom.cdx.json, the bill of materials of what is installed
-	$(BIN)/python tools/sbom.py requirements.lock >sbom.cdx.json
+	$(BIN)/python .ci/sbom.py requirements.lock >sbom.cdx.json
 
 # A tag such as 3.14-slim-trixie is moved with each security fix of its base: it is taken by today's digest, which the
 # image names. To renew a base, run it again.
@@ -82,7 +88,7 @@ image: ## build the image on its base as it is today
 	  --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) .venv-uv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-uv .venv-mutants mutants .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
@@ -101,6 +107,13 @@ $(VENV)/.dev: tests/requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/$(PIP) check
 	@touch $@ $(VENV)/.runtime
+
+.venv-mutants/.made: tests/requirements.lock tests/mutants.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv-mutants
+	.venv-mutants/bin/$(PIP) $(LOCKED) -r tests/requirements.lock
+	.venv-mutants/bin/$(PIP) $(LOCKED) -r tests/mutants.lock
+	.venv-mutants/bin/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 .venv-uv/.made: requirements.uv.lock
 	$(PYTHON) -m venv --clear .venv-uv

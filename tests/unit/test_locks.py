@@ -146,7 +146,7 @@ def test_every_install_takes_what_is_locked_and_resolves_and_builds_nothing_else
     assert "--no-deps" in command
     if "-r " in command:
         assert {"--require-hashes", "--only-binary", ":all:"} <= set(command.split())
-        assert set(re.findall(r"-r (\S+)", command)) <= {*ROOTS, "requirements.uv.lock"}
+        assert set(re.findall(r"-r (\S+)", command)) <= {*ROOTS, "requirements.uv.lock", "tests/mutants.lock"}
     else:
         assert "--no-index" in command or "--no-build-isolation" in command
 

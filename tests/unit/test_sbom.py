@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[2]
 
 def written(lock: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, PROJECT / "tools" / "sbom.py", lock], capture_output=True, text=True, check=True
+        [sys.executable, PROJECT / ".ci" / "sbom.py", lock], capture_output=True, text=True, check=True
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found

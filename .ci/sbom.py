@@ -1,6 +1,6 @@
 """Write the software bill of materials of what is installed beside this interpreter: CycloneDX 1.6, JSON.
 
-    python tools/sbom.py requirements.lock >sbom.cdx.json
+    python .ci/sbom.py requirements.lock >sbom.cdx.json
 
 What the lock names and is installed is a component, with its version, its licence as its own metadata says it, and
 the hashes that it was installed by. The same input makes the same bytes. Standard library only: the image is built

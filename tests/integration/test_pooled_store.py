@@ -13,7 +13,10 @@ from report_service.adapters.db.engine import Store
 from report_service.adapters.db.lease import SqlLeaseStore
 from report_service.adapters.db.postgres import SETTINGS
 from report_service.adapters.db.schema import require_current, upgrade
+from report_service.adapters.db.source import Query, SqlSource
 from report_service.adapters.db.tables import payloads
+from report_service.domain.kinds.hub_rating import HUB_RATING
+from report_service.domain.months import ReportMonth
 from report_service.errors import LeaseLost
 from tests.support.fakes import FakeClock
 from tests.support.pgbouncer import CONNECTIONS, pooled
@@ -102,3 +105,12 @@ def test_the_lease_is_one_s_alone(pooled_store: Store) -> None:
     assert not isinstance(held, str)
     assert leases.acquire("two", at=0.0) == "one"
     assert leases.renew(held, at=20.0).fence == held.fence
+
+
+def test_an_operator_s_query_is_read_through_a_pooler_too(pooled_store: Store, pooled_url: str) -> None:
+    rows = "SELECT :month AS month, i::text AS hub_id, 1 AS rating FROM generate_series(1, 3000) AS i"
+    url = pooled_url.replace("postgresql+psycopg", "postgres")
+    source = SqlSource(pooled_store, {"hub-ratings": Query(url=url, select=rows)}, clock=FakeClock())
+
+    for _ in range(2 * CONNECTIONS):
+        assert len(list(source.rows(HUB_RATING, ReportMonth(2026, 10)))) == 3000

@@ -221,13 +221,12 @@ def _read_only(url: URL) -> Engine:
     match url.get_backend_name():
         case "sqlite":
             return _read_only_sqlite(url)
-        case "postgresql":
-            driver = "postgresql+psycopg" if url.drivername == "postgresql" else url.drivername
-            engine = create_engine(
-                url.set(drivername=driver),
-                poolclass=NullPool,
-                connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
-            )
+        case "postgresql" | "postgres":
+            driver = url.drivername if "+" in url.drivername else "postgresql+psycopg"
+            arguments: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT_S}
+            if driver == "postgresql+psycopg":
+                arguments["prepare_threshold"] = None  # PgBouncer hands each transaction another connection
+            engine = create_engine(url.set(drivername=driver), poolclass=NullPool, connect_args=arguments)
             return engine.execution_options(postgresql_readonly=True)
         case _:
             return create_engine(url, poolclass=NullPool)

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from report_service.adapters.clock import SystemClock, ThreadedBackground
 from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
+from report_service.adapters.db.corrections import SqlCorrectionLog
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.evidence import SqlEvidenceLog
 from report_service.adapters.db.hand_ins import SqlHandInStore
@@ -51,6 +52,7 @@ from report_service.mock_api.app import MockObelis
 from report_service.ports import Ledger
 from report_service.services.check import Checking
 from report_service.services.contract import ContractCheck
+from report_service.services.correct import Correcting
 from report_service.services.delivery.service import DeliveryService
 from report_service.services.described_bodies import DescribedBodies
 from report_service.services.explain import Explaining
@@ -159,6 +161,7 @@ def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock:
         waivers=SqlWaiverStore(store, cpo_id),
         hand_ins=SqlHandInStore(store, scope),
         attempts=SqlAttemptLog(store, scope, leases, instance=instance),
+        corrections=SqlCorrectionLog(store, scope, leases, instance=instance),
         leases=leases,
         status=SqlStatusQueries(store, scope),
         history=SqlHistory(store, scope),
@@ -182,6 +185,18 @@ def ledger_at(settings: Settings, endpoint: str, cpo_id: str) -> Iterator[Ledger
         yield ledger_in(store, endpoint=endpoint, cpo_id=cpo_id, instance="", clock=SystemClock())
     finally:
         store.close()
+
+
+def correcting_of(service: Service, *, run_id: str, patience_s: float) -> Correcting:
+    """Return what sends the corrections of a service's ledger."""
+    return Correcting(
+        ledger=service.ledger,
+        delivery=service.reconciler.delivery,
+        background=service.reconciler.background,
+        events=service.events,
+        run_id=run_id,
+        patience_s=patience_s,
+    )
 
 
 def intake_of(settings: Settings, store: Store, clock: Clock) -> SqlIntake:

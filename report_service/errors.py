@@ -12,6 +12,7 @@
     |   +-- WindowClosed
     +-- Stopped                     the run cannot go on; what is left stays due             exit 4
     |   +-- CredentialsRefused      no token, or a fresh token is refused
+    |   +-- CorrectionsRefused      the API takes no corrections
     |   +-- PermissionRefused       403 on everything
     |   +-- ApiUnavailable          no usable answer when patience ended
     |   +-- ClockDisagrees          by the API's clock the month cannot be reported now
@@ -80,6 +81,10 @@ class RunHalted(ReportServiceError):
 
 class CredentialsRefused(RunHalted):
     """The API does not accept the credentials."""
+
+
+class CorrectionsRefused(RunHalted):
+    """The API takes no corrections."""
 
 
 class PermissionRefused(RunHalted):

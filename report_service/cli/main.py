@@ -16,6 +16,7 @@ from report_service.cli.arguments import require_text
 from report_service.cli.backfill import backfill
 from report_service.cli.check import check
 from report_service.cli.contract import contract
+from report_service.cli.correct import correct
 from report_service.cli.daemon import daemon
 from report_service.cli.db import db
 from report_service.cli.demo import demo
@@ -50,6 +51,7 @@ app.command("backfill")(backfill)
 app.command("status")(status)
 app.command("explain")(explain_report)
 app.command("retry")(retry)
+app.command("correct")(correct)
 app.command("waive")(waive)
 app.command("handed-in")(handed_in)
 app.command("check")(check)
@@ -69,6 +71,7 @@ EXAMPLES = {
     "status": "report-service status --month 2026-10 --all",
     "explain": "report-service explain 2026-10/hotline_rating",
     "retry": "report-service retry --month 2026-10 --kind hub_rating",
+    "correct": "report-service correct --month 2026-10 --dry-run",
     "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
     "check": "report-service check --json",
     "handed-in": 'report-service handed-in --month 2026-08 --reference "e-mail of 3 October to the authority"',

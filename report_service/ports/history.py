@@ -36,6 +36,7 @@ class AttemptRecord:
 class ReportRecord:
     """One report with everything that is known of it."""
 
+    row: int  # the ledger's number
     key: DeliveryKey
     due: bool  # False: sent once, no longer expected
     state: State

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from report_service.domain.correction import Correction, CorrectionState
     from report_service.domain.delivery import Delivery
     from report_service.domain.inventory_check import InventoryRecord
     from report_service.domain.kinds import DeliveryKey, Kind
@@ -274,6 +275,36 @@ class AttemptLog(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionStart:
+    """A PUT that is about to go out."""
+
+    correction: Correction
+    start: AttemptStart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionResult:
+    """What became of a PUT, and what that makes of its report."""
+
+    correction: Correction
+    result: AttemptResult  # its delivery names the report and what was sent
+    after: CorrectionState
+
+
+class CorrectionLog(Protocol):
+    """Corrections of accepted reports: attempts like others, with a PUT."""
+
+    def record(
+        self, ended: Sequence[CorrectionResult], starts: Sequence[CorrectionStart], *, lease: Lease
+    ) -> list[CorrectionStart]:
+        """Write results and starts in one transaction; return the starts that may go out.
+
+        One whose report is not as it was any more is left out. With a lost lease only the attempts' outcomes are
+        written, and LeaseLost is raised.
+        """
+
+
 class LeaseStore(Protocol):
     """Who delivers to the endpoint."""
 
@@ -341,6 +372,7 @@ class Ledger:
     waivers: WaiverStore
     hand_ins: HandInStore
     attempts: AttemptLog
+    corrections: CorrectionLog
     leases: LeaseStore
     status: StatusQueries
     history: History

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.domain.field_errors import FieldErrors
+    from report_service.domain.planning import Payload
     from report_service.ports import AttemptRecord, HandIn, Ledger, Renderer, ReportRecord, Waiver
 
 NEAREST = 5
@@ -56,7 +57,7 @@ class Story:
     window: SubmissionWindow
     at: datetime
     faults: FieldErrors  # what is wrong with the source's row
-    now: Mapping[str, Any]  # the fields that the source would send now; empty: none can be
+    desired: Payload | None  # what would create the report as the source has it now; None: nothing can be sent
 
     @property
     def row(self) -> Mapping[str, Any] | None:
@@ -80,6 +81,11 @@ class Story:
         return json.loads(self.report.body) if self.report.body is not None else {}
 
     @property
+    def now(self) -> Mapping[str, Any]:
+        """Return the fields that the source would send now; empty if none can be."""
+        return json.loads(self.desired.body) if self.desired is not None else {}
+
+    @property
     def reason(self) -> str:
         """Return why it is where it is."""
         return self.report.detail or REASONS.get(self.report.state, "")
@@ -87,10 +93,10 @@ class Story:
     @property
     def differences(self) -> list[tuple[str, Any, Any]]:
         """Return (field, as delivered, as the source has it now) for each field that changed after delivery."""
-        if self.report.state not in DONE or not self.now:
+        if self.report.state not in DONE or self.desired is None:
             return []
-        names = dict.fromkeys((*self.sent, *self.now))
-        pairs = ((name, self.sent.get(name), self.now.get(name)) for name in names)
+        sent, now = self.sent, self.now
+        pairs = ((name, sent.get(name), now.get(name)) for name in dict.fromkeys((*sent, *now)))
         return [(name, before, after) for name, before, after in pairs if before != after]
 
     @property
@@ -169,7 +175,12 @@ class Explaining:
         report = self.ledger.history.report(key)
         if report is None:
             raise UnknownDelivery(f"the ledger knows no report {key}", hint=self._nearest(key))
-        faults, now = self._read(report)
+        return self.of(report, at=at)
+
+    def of(self, report: ReportRecord, *, at: datetime) -> Story:
+        """Return the story of a report."""
+        key = report.key
+        faults, desired = self._read(report)
         return Story(
             report=report,
             waiver=self.ledger.waivers.of(key.month).get(key),
@@ -177,7 +188,7 @@ class Explaining:
             window=SubmissionWindow.of(key.month, guard_s=self.guard_s),
             at=at,
             faults=faults,
-            now=now,
+            desired=desired,
         )
 
     def _key(self, text: str) -> DeliveryKey:
@@ -203,16 +214,16 @@ class Explaining:
         names = [str(DeliveryKey(key.month, key.kind, subject)) for subject in near or sorted(known)[:NEAREST]]
         return f"{'The nearest' if near else 'It has'}: {', '.join(names)}."
 
-    def _read(self, report: ReportRecord) -> tuple[FieldErrors, Mapping[str, Any]]:
-        """Return what is wrong with the source's row, or the fields that it would be sent as."""
+    def _read(self, report: ReportRecord) -> tuple[FieldErrors, Payload | None]:
+        """Return what is wrong with the source's row, or what it would be sent as."""
         row = json.loads(report.source) if report.source is not None else None
         if not isinstance(row, dict):
-            return (), {}
+            return (), None
         places = Routes.match(self.routes.create[report.key.kind], report.path) or {}
         read = read_report(report.key.kind, report.key.month, row, hub_id=places.get("hub_id", ""))
         if isinstance(read, tuple):
-            return read, {}
-        return (), json.loads(self.renderer.create(read).body)
+            return read, None
+        return (), self.renderer.create(read)
 
 
 def _attempt(one: AttemptRecord) -> dict[str, object]:

@@ -37,7 +37,7 @@ NEXT_STEPS: Mapping[State, str] = {
     State.MISSED: "hand it in by other means (report-service backfill), then record it: report-service handed-in",
     State.UNRESOLVED: "ask the authority whether it has it (report-service backfill), "
     "then record it: report-service handed-in",
-    State.ACCEPTED: "the store has other figures than the API now: see which are right",
+    State.ACCEPTED: "the store has other figures than the API now: if they are right, report-service correct",
 }
 """What a person does about a report in a state."""
 

@@ -123,7 +123,7 @@ class SqlAttemptLog:
     def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
         with self._store.write() as connection:
             holds = self._leases.holds(connection, lease)
-            _end_attempts(connection, ended)
+            end_attempts(connection, ended)
             evidence.append(connection, self._scope, ended)
             if holds:
                 _conclude(connection, ended)
@@ -193,7 +193,7 @@ class SqlAttemptLog:
             raise IllegalTransition("a report was to be sent that is in flight, or done")
 
 
-def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
+def end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
     """Write what became of requests; what it makes of their reports is for `_conclude`."""
     rows = [
         {

@@ -90,6 +90,7 @@ def _attempts(connection: Connection, rows: Sequence[int]) -> dict[int, list[Att
 
 def _report(row: Row[Any], tries: Sequence[AttemptRecord]) -> ReportRecord:
     return ReportRecord(
+        row=row.id,
         key=DeliveryKey(ReportMonth.parse(row.month), KIND_BY_NAME[row.kind], row.subject),
         due=row.due,
         state=State(row.state),

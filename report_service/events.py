@@ -216,6 +216,9 @@ FIELDS: Mapping[str, Field] = {
         _flag("forecast_in_time", "whether that is before the window closes"),
         _number("skew_s", "how far the clock is from the API's, seconds, whichever way"),
         _text("skew_direction", "whether the clock is ahead of the API's or behind it", "ahead", "behind"),
+        _text(
+            "evidence_head", "the hash of the month's last link of evidence: what `export --verify --head` takes"
+        ),
         # The state of the service
         _whole("month_index", "the month as a number that can be compared: year * 12 + month"),
         _whole("window_opens_unix", "when reports for the month may first be sent, Unix seconds"),
@@ -290,7 +293,7 @@ EVENTS: Mapping[str, Event] = {
             _INFO,
             "The run's one canonical line when it went to its end, whether or not the month is complete.",
             f"month trigger {_COUNTS} complete {_RUN_END} source_faults",
-            _FORECAST,
+            f"{_FORECAST} evidence_head",
         ),
         _event(
             "run.failed",
@@ -298,7 +301,8 @@ EVENTS: Mapping[str, Event] = {
             "The run's one canonical line when it could not go to its end. Counts are absent when it failed "
             "before they were known.",
             "month trigger reason detail duration_s",
-            f"{_COUNTS} complete sent throttled rate_per_minute source_faults {_FORECAST} hint exception",
+            f"{_COUNTS} complete sent throttled rate_per_minute source_faults {_FORECAST} evidence_head "
+            "hint exception",
         ),
         _event(
             "run.halted",

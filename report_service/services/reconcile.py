@@ -201,6 +201,7 @@ class Reconciler:
             result.outlook = self._outlook(result, result.month_counts)
             skew_s = self.delivery.api_clock.skew_s(self.clock.now(), at=self.clock.monotonic())
             fields |= counts_of(result.month_counts) | result.figures(duration_s=duration_s, skew_s=skew_s)
+            fields["evidence_head"] = self.ledger.evidence.head(run.month)
             run = replace(run, ended_at=self.clock.now(), result=outcome, detail=str(result.error or crash or ""))
             self.ledger.runs.end(run, summary=fields)
         except StoreUnavailable as exc:

@@ -154,7 +154,9 @@ def test_a_run_keeps_every_answer_in_full_where_an_attempt_keeps_an_excerpt(tmp_
         (hotline,) = ledger.history.reports(MONTH)[:1]
         links = ledger.evidence.links(MONTH)
 
-    assert len(links) == 11
+        said = [fields["evidence_head"] for fields in process.events.of("run.completed")]
+
+    assert (len(links), said) == (11, [links[-1].digest])
     (link,) = [link for link in links if link.entry.report_key == str(hotline.key)]
     assert len(hotline.attempts[0].answer or "") <= 400 < len(link.entry.answer)
     assert (link.entry.verb, link.entry.path) == ("POST", hotline.path)

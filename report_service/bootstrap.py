@@ -7,13 +7,16 @@ import os
 import random
 import socket
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import chain
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
 
 from report_service.adapters.clock import SystemClock, ThreadedBackground
 from report_service.adapters.db import schema
@@ -62,8 +65,16 @@ from report_service.services.pings import Pings
 from report_service.services.planner import Planner
 from report_service.services.reconcile import Reconciler
 from report_service.services.reconcile_loop import ReconcileLoop
+from report_service.services.rehearsal import (
+    InlineExecutor,
+    NoBackground,
+    Rehearsal,
+    RehearsalClock,
+    moment_for,
+)
 from report_service.services.transitions import TransitionsOnly
 from report_service.settings.elsewhere import unread_variables
+from report_service.settings.model import MOCK_API
 from report_service.settings.rotation import CurrentSecrets
 from report_service.settings.rules import OWN_HEADERS
 
@@ -71,8 +82,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
-
-    from pydantic import SecretStr
 
     from report_service.domain.contract import Comparison
     from report_service.ports import (
@@ -221,20 +230,21 @@ def build(
     executor: Callable[[ReportApi], RequestExecutor] | None = None,
     seed: int | None = None,
     read_settings: Callable[[], Settings] | None = None,
+    source: SqlSource | None = None,
 ) -> Service:
     """Return the service that the settings describe, on the system's clock and network unless given others.
 
     `learn` is told each secret that comes up at run time (tokens), `store` is one whose tables the caller sees
     to, `store_clock` the clock of its machine, `mock` stands in for the API in mock mode, `seed` makes all that
     is random repeat itself. `read_settings` reads the settings anew when a secret was rotated; without it they
-    stay as they are.
+    stay as they are. `source` is another one than the store and the settings' queries.
     """
     clock = clock or SystemClock()
     random_ = random.Random(seed)  # noqa: S311 - jitter and request ids, no secrets
     store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, store_clock or clock)
-    source = source_of(settings, store, clock)
+    source = source or source_of(settings, store, clock)
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
@@ -476,6 +486,48 @@ def checking(
         )
     finally:
         service.close()
+
+
+@contextmanager
+def rehearsing(
+    settings: Settings, month: ReportMonth, *, at: datetime, redact: Callable[[str], str]
+) -> Iterator[Rehearsal]:
+    """Yield the rehearsal of a month: the real sources and waivers, the mock, and a ledger that is thrown away."""
+    obelis = settings.obelis
+    clock = RehearsalClock(moment_for(month, at=at, guard_s=obelis.window_guard_s))
+    real = open_store(settings)
+    with closing(real), TemporaryDirectory(prefix="report-service-rehearsal-") as folder:
+        ledger = open_ledger(settings, real, clock)
+        scratch = Store(f"sqlite:///{folder}/ledger.sqlite3")
+        scratch.do_not_wait_for_the_disk()
+        schema.upgrade(scratch)
+        mocked = settings.model_copy(update={"obelis": obelis.model_copy(update=_as_mock())})
+        service = build(
+            mocked,
+            events=Unheard(),
+            redact=redact,
+            clock=clock,
+            background=NoBackground(),
+            store=scratch,
+            source=source_of(settings, real, SystemClock()),
+            executor=lambda api: InlineExecutor(api, clock, capacity=obelis.max_in_flight),
+        )
+        with closing(service):
+            yield Rehearsal(
+                ledger=service.ledger,
+                reconciler=service.reconciler,
+                clock=clock,
+                waivers=ledger.waivers.of(month),
+                expected_before=ledger.status.month_counts(month.shift(-1)).expected,
+                guard_s=obelis.window_guard_s,
+                requests_per_minute=obelis.requests_per_minute,
+            )
+
+
+def _as_mock() -> dict[str, object]:
+    """Return what makes the settings of the API those of mock mode; the CPO stays."""
+    places = {name: value for name, value in MOCK_API.items() if name not in {"client_secret", "cpo_id"}}
+    return {"mode": "mock", "client_secret": SecretStr(MOCK_API["client_secret"]), "headers": {}, **places}
 
 
 class Unheard:

@@ -28,6 +28,7 @@ from report_service.cli.health import health
 from report_service.cli.import_ import import_
 from report_service.cli.mock_api import mock_api
 from report_service.cli.parameters import Command, Group
+from report_service.cli.rehearse import rehearse
 from report_service.cli.retry import retry
 from report_service.cli.run import run
 from report_service.cli.status import status
@@ -55,6 +56,7 @@ app.command("correct")(correct)
 app.command("waive")(waive)
 app.command("handed-in")(handed_in)
 app.command("check")(check)
+app.command("rehearse")(rehearse)
 app.command("import")(import_)
 app.command("template")(template)
 app.command("export")(export)
@@ -73,6 +75,7 @@ EXAMPLES = {
     "retry": "report-service retry --month 2026-10 --kind hub_rating",
     "correct": "report-service correct --month 2026-10 --dry-run",
     "waive": 'report-service waive 2026-10/hotline_rating --reason "no calls all month"',
+    "rehearse": "report-service rehearse --month 2026-11",
     "check": "report-service check --json",
     "handed-in": 'report-service handed-in --month 2026-08 --reference "e-mail of 3 October to the authority"',
     "import": "report-service import figures/ hubs.csv",

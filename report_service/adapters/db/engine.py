@@ -45,6 +45,13 @@ class Store:
         with translated(self.engine), self._writing.begin() as connection:
             yield connection
 
+    def do_not_wait_for_the_disk(self) -> None:
+        """Give up durability: for a SQLite file that nobody keeps."""
+
+        @event.listens_for(self.engine, "connect")
+        def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+            connection.execute("PRAGMA synchronous=OFF")
+
     def password_from(self, url: Callable[[], str]) -> None:
         """Take each new connection's password from a URL as it is then: it may be rotated."""
 

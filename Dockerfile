@@ -28,13 +28,14 @@ RUN python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir di
  && python -m pip --python /opt/report-service/bin/python install --no-index --no-deps dist/*.whl \
  && python -m pip --python /opt/report-service/bin/python check
 
-# What nobody runs: the tests of libraries, Pygments' lexers (no code is highlighted), and the first pydantic that the
-# second carries along. What is left is listed and compiled.
-COPY .ci/sbom.py .ci/sbom.py
+# What nobody runs: the tests of libraries, Pygments' lexers (no code is highlighted), the first pydantic that the second
+# carries along, debug information. What is left is listed and compiled.
+COPY .ci/sbom.py .ci/strip_debug.py .ci/
 RUN cd /opt/report-service/lib/python3*/site-packages \
  && find . -depth -type d \( -name testing -o -name tests \) -exec rm -r {} + \
  && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \
  && rm -r pydantic/v1 \
+ && python /src/.ci/strip_debug.py . \
  && python /src/.ci/sbom.py /src/requirements.lock . >/opt/report-service/sbom.cdx.json \
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/report-service/lib
 

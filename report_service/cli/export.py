@@ -15,7 +15,7 @@ from report_service.cli.parameters import months
 from report_service.errors import BadInput, UsageError
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     """How a proof is written."""
 
     JSON = "json"
@@ -30,9 +30,9 @@ def export(
         str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
     ] = None,
     form: Annotated[
-        Form,
+        ExportFormat,
         typer.Option("--format", help="json: everything, to be verified; csv: a row a report; html: one page."),
-    ] = Form.JSON,
+    ] = ExportFormat.JSON,
     out: Annotated[Path | None, typer.Option(help="File to write; by default standard output.")] = None,
     verify: Annotated[
         Path | None, typer.Option(help="Hold this exported JSON file against itself and the ledger instead.")
@@ -56,12 +56,12 @@ def export(
                 "--head and --json are for --verify", hint="Name the exported file with --verify FILE."
             )
         return _export(ctx, month, form, out)
-    if month or out or form is not Form.JSON:
+    if month or out or form is not ExportFormat.JSON:
         raise UsageError("--verify takes --head and --json only", hint="The file says which month it is about.")
     return _verify(ctx, verify, head, json=json)
 
 
-def _export(ctx: typer.Context, month: str | None, form: Form, out: Path | None) -> int:
+def _export(ctx: typer.Context, month: str | None, form: ExportFormat, out: Path | None) -> int:
     from report_service.adapters.whole_file import write_text
     from report_service.services.proof import as_csv, as_json, gather
     from report_service.services.proof_page import as_html
@@ -75,7 +75,7 @@ def _export(ctx: typer.Context, month: str | None, form: Form, out: Path | None)
             at=clock.now(),
             guard_s=settings.obelis.window_guard_s,
         )
-    text = {Form.JSON: as_json, Form.CSV: as_csv, Form.HTML: as_html}[form](proof)
+    text = {ExportFormat.JSON: as_json, ExportFormat.CSV: as_csv, ExportFormat.HTML: as_html}[form](proof)
     if out is None:
         sys.stdout.write(text)
     else:

@@ -42,6 +42,7 @@ from report_service.adapters.obelis.in_process import InProcessTransport
 from report_service.adapters.obelis.transport import Transports, http_transports
 from report_service.adapters.obelis.wire import DatetimeFormat, Wire
 from report_service.adapters.ping import HttpSwitch
+from report_service.adapters.whole_file import write_text
 from report_service.domain.delivery import RetryPolicy
 from report_service.domain.kinds import KINDS
 from report_service.domain.months import ReportMonth
@@ -72,6 +73,7 @@ from report_service.services.rehearsal import (
     RehearsalClock,
     moment_for,
 )
+from report_service.services.report_page import ReportPage
 from report_service.services.transitions import TransitionsOnly
 from report_service.settings.elsewhere import unread_variables
 from report_service.settings.model import MOCK_API
@@ -326,6 +328,13 @@ class Daemon:
     watch: ReconcileLoop
     heartbeat: Heartbeat
     pings: Pings
+    page: ReportPage | None  # None: no page is wanted
+
+    def look(self) -> None:
+        """Do what is due, and show how it stands then."""
+        self.watch.tick()
+        if self.page is not None:
+            self.page.refresh()
 
 
 def build_daemon(
@@ -395,6 +404,7 @@ def build_daemon(
         watch=watch,
         heartbeat=heartbeat,
         pings=pings,
+        page=_page(settings, service, timetable),
     )
 
 
@@ -437,6 +447,21 @@ def compare_contract(settings: Settings, openapi: Path) -> Comparison:
         headers={*OWN_HEADERS, "accept-encoding", "user-agent", *obelis.headers},
         base_url=obelis.base_url if obelis.mode == "http" else None,
     ).compare()
+
+
+def _page(settings: Settings, service: Service, timetable: Timetable) -> ReportPage | None:
+    file = settings.report.html
+    if file is None:
+        return None
+    return ReportPage(
+        ledger=service.ledger,
+        timetable=timetable,
+        clock=service.clock,
+        cpo_id=settings.obelis.cpo_id,
+        guard_s=settings.obelis.window_guard_s,
+        write=partial(write_text, file),
+        warn=_log.warning,
+    )
 
 
 def _pings(settings: Settings, clock: Clock) -> Pings:

@@ -118,7 +118,7 @@ def _run(made: Daemon, events: Events, turn: Callable[[], str | None]) -> bool:
     )
     made.watch.ready()
     alarms = Alarms(
-        look=made.watch.tick,
+        look=made.look,
         beat=made.heartbeat.pulse,
         next_instant=made.timetable.next_instant,
         beat_s=made.heartbeat.pulse_s,

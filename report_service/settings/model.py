@@ -357,6 +357,16 @@ class HealthSettings(Section):
     )
 
 
+class ReportSettings(Section):
+    """What the daemon shows people."""
+
+    html: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None,
+        description="File that the daemon keeps current with the newest month's page, as `export --format html` "
+        "writes it; one for each daemon",
+    )
+
+
 class PingSettings(Section):
     """A dead man's switch elsewhere, such as healthchecks.io: it tells a person when it hears nothing."""
 
@@ -384,6 +394,7 @@ class Settings(Section):
     run: RunSettings = RunSettings()
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
+    report: ReportSettings = ReportSettings()
     ping: PingSettings = PingSettings()
 
     def describe(self) -> dict[str, object]:

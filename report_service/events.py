@@ -206,6 +206,7 @@ FIELDS: Mapping[str, Field] = {
         _flag("complete", "whether every expected report is delivered, and the inventory not in doubt"),
         _whole("inventory_in_doubt", "1 when what the inventory says is due is not to be believed, else 0", 0, 1),
         _whole("source_faults", "tables of the source that cannot be read, and rows that belong to no report"),
+        _whole("implausible_figures", "columns of a kind's figures that can hardly be what was meant"),
         # One run
         _whole("sent", "requests sent in this run, token requests counted"),
         _whole("throttled", "answers 429 in this run"),
@@ -292,7 +293,7 @@ EVENTS: Mapping[str, Event] = {
             "run.completed",
             _INFO,
             "The run's one canonical line when it went to its end, whether or not the month is complete.",
-            f"month trigger {_COUNTS} complete {_RUN_END} source_faults",
+            f"month trigger {_COUNTS} complete {_RUN_END} source_faults implausible_figures",
             f"{_FORECAST} evidence_head",
         ),
         _event(
@@ -301,7 +302,8 @@ EVENTS: Mapping[str, Event] = {
             "The run's one canonical line when it could not go to its end. Counts are absent when it failed "
             "before they were known.",
             "month trigger reason detail duration_s",
-            f"{_COUNTS} complete sent throttled rate_per_minute source_faults {_FORECAST} evidence_head "
+            f"{_COUNTS} complete sent throttled rate_per_minute source_faults implausible_figures {_FORECAST} "
+            "evidence_head "
             "hint exception",
         ),
         _event(
@@ -401,6 +403,13 @@ EVENTS: Mapping[str, Event] = {
             "A table of the source cannot be read, or a row of it cannot be used and belongs to no single "
             "report: a person must mend it. At most 50 a run; by a daemon when that begins and once a day.",
             "month detail",
+        ),
+        _event(
+            "figures.implausible",
+            _WARNING,
+            "Figures of a kind can hardly be what was meant, and are sent all the same: stars for grades, euros "
+            "for cents, another month's validity. A person should look. Once a day.",
+            "kind month detail",
         ),
         # The API as a whole
         _event(

@@ -136,6 +136,8 @@ def _beside(imported: Imported) -> Iterator[str]:
     """Yield what else is to be known of a stored file: what it does not say, and what it does not have."""
     if not imported.stored:
         return
+    yield from _listed(imported.remarks)
+    yield from (f"  implausible: {odd}" for odd in imported.implausible)
     if imported.blank:
         yield f"  {counted(imported.blank, 'row')} without figures passed over: what is stored for them stays"
     if imported.gone:
@@ -165,7 +167,10 @@ def _as_json(results: list[Imported], ignored: list[Path]) -> str:
             "problem": imported.problem.message if imported.problem else None,
             "hint": imported.problem.hint if imported.problem else None,
             "faults": [_plain(fault) for fault in imported.faults],
-            "warnings": [_plain(warning) for warning in imported.warnings],
+            "warnings": [
+                *(_plain(warning) for warning in imported.warnings + imported.remarks),
+                *({"line": None, "value": None, **odd.as_json()} for odd in imported.implausible),
+            ],
             "gone": [list(map(str, key)) for key in imported.gone],
             "removed": imported.removed,
         }

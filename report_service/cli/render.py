@@ -72,8 +72,16 @@ def month_view(status: MonthStatus, *, everything: bool = False) -> RenderableTy
         parts.append(_kinds(status))
     if status.outstanding:
         parts.append(_outstanding(status, everything=everything))
+    if status.implausible:
+        parts.append(_implausible(status))
     parts.append(verdict(status))
     return Group(*parts)
+
+
+def _implausible(status: MonthStatus) -> Group:
+    """Return the figures that can hardly be meant, though nothing keeps them from being sent."""
+    head = Text(f"\nimplausible ({len(status.implausible):,}); sent all the same", "yellow")
+    return Group(head, *(Padding.indent(Text(str(one)), 2) for one in status.implausible))
 
 
 def _head(status: MonthStatus) -> Text:

@@ -161,7 +161,8 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
         blocked = [{"key": str(key), "state": state.value, "reason": why} for key, state, why in plan.blocked]
         by_state = {state.value: count for state, count in counts.items()}
         body = {"month": str(month), "expected": plan.expected, "by_state": by_state, "blocked": blocked}
-        about = {"problems": plan.problems, "inventory_doubt": plan.doubt or None}
+        warnings = [one.as_json() for one in plan.implausible]
+        about = {"problems": plan.problems, "inventory_doubt": plan.doubt or None, "warnings": warnings}
         print(json_.dumps(body | about, indent=2))
     else:
         are_done = f"{done:,} {agree(done, 'is', 'are')} done"
@@ -172,5 +173,7 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
             print(f"  source: {problem}")
         if plan.doubt:
             print(f"  inventory in doubt: {plan.doubt}")
+        for odd in plan.implausible:
+            print(f"  implausible: {odd}")
         print("Nothing was sent or recorded (--dry-run).")
     return 0 if to_send + done == plan.expected and not plan.doubt and not plan.problem_count else 3

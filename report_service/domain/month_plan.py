@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from report_service.domain.months import ReportMonth
+    from report_service.domain.plausibility import Implausible
 
 PROBLEMS_KEPT = 50
 
@@ -33,6 +34,7 @@ class Plan:
     down: list[str] = field(default_factory=list)  # why tables cannot be read; each is a problem, too
     problems: list[str] = field(default_factory=list)  # what is wrong and belongs to no report; the first few
     problem_count: int = 0
+    implausible: list[Implausible] = field(default_factory=list)  # figures that can hardly be meant
     blocked: list[tuple[DeliveryKey, State, str]] = field(default_factory=list)  # the first few, and why
 
     @property

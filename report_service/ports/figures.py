@@ -83,6 +83,9 @@ class Intake(Protocol):
     def keys(self, schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
         """Return the keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
 
+    def rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
+        """Yield the stored rows of one kind and month."""
+
     def upsert(
         self,
         schema: TableSchema,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from report_service.domain.delivery import DONE, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from report_service.domain.correction import Correction, CorrectionState
@@ -169,6 +169,9 @@ class PlanStore(Protocol):
 
     def known_deliveries(self, month: ReportMonth, kind: Kind) -> dict[str, KnownDelivery]:
         """Return what is known, by subject, of one kind's reports."""
+
+    def planned_rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
+        """Yield the source's rows, as raw as JSON keeps them, that the due reports of a kind were planned from."""
 
     def save_plan(
         self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from report_service.domain import parsers
-from report_service.domain.field_errors import FieldError, is_absent
+from report_service.domain.field_errors import FieldError
 from report_service.domain.months import ReportMonth
+from report_service.domain.plausibility import Figures
 from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import CONFLICT, POINTS, REPORT_SCHEMAS
 from report_service.errors import BadInput
+from report_service.services.screening import beside_last_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from report_service.domain.plausibility import Implausible
     from report_service.domain.table_schemas import TableSchema
     from report_service.ports import Intake, TableFile
 
@@ -46,6 +49,8 @@ class Imported:
     blank: int = 0  # of them without a figure: not stored, they say nothing
     faults: list[LineFault] = field(default_factory=list)  # any of them: nothing of the file is stored
     warnings: list[LineFault] = field(default_factory=list)  # stored, but cannot be reported as it is
+    remarks: list[LineFault] = field(default_factory=list)  # stored and reported, but odd
+    implausible: list[Implausible] = field(default_factory=list)  # the same, of figures beside each other
     problem: BadInput | None = None  # the file as a whole cannot be read
     gone: list[Key] = field(default_factory=list)  # stored rows that the file does not have
     removed: bool = False  # those are not stored any more
@@ -63,7 +68,7 @@ class _Seen:
     first: dict[Key, tuple[int, int]] = field(default_factory=dict)  # its line, and a hash of the row
     several: dict[Key, list[int]] = field(default_factory=dict)
     blank: set[Key] = field(default_factory=set)
-    months: set[str] = field(default_factory=set)
+    figures: dict[str, Figures] = field(default_factory=dict)  # by month
 
 
 def import_files(
@@ -81,10 +86,12 @@ def import_files(
             _check(file, imported, seen, progress)
             if imported.stored:
                 known = seen.first.keys() | seen.blank
-                imported.gone = sorted(intake.keys(file.schema, seen.months) - known, key=str)
+                imported.gone = sorted(intake.keys(file.schema, seen.figures.keys()) - known, key=str)
                 imported.removed = replace and bool(imported.gone)
                 gone = imported.gone if replace else []
                 intake.upsert(file.schema, _values(file, seen, progress), remove=gone)
+                for figures in seen.figures.values():
+                    imported.implausible += beside_last_month(figures, intake.rows)
         except BadInput as bad:
             imported.problem = bad
         yield imported
@@ -106,15 +113,16 @@ def _check(file: TableFile, imported: Imported, seen: _Seen, progress: Callable[
             imported.blank += 1
             seen.blank.add(_key(file.schema, values))
             continue
-        if file.schema.name in _KINDS:
-            seen.months.add(str(values["month"]))
+        _note_figures(file.schema, values, seen)
         twice = _twice(file, line, values, seen)
         if twice and file.schema.name not in _KINDS:
             imported.faults += noted(line, (twice,))
         elif twice:
             imported.warnings += noted(line, (twice,))
+        elif file.schema is POINTS:
+            imported.remarks += noted(line, _odd_evse_id(values["evse_id"]))
         else:
-            imported.warnings += noted(line, _remarks(file.schema, values))
+            imported.warnings += noted(line, _unreportable(file.schema, values))
 
 
 def _twice(file: TableFile, line: int, values: Mapping[str, object], seen: _Seen) -> FieldError | None:
@@ -129,13 +137,18 @@ def _twice(file: TableFile, line: int, values: Mapping[str, object], seen: _Seen
     return FieldError(file.schema.key[-1], key[-1], rule)
 
 
-def _remarks(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
-    """Return what a person should know of a row that is stored: why it makes no report, or what is odd in it.
+def _note_figures(schema: TableSchema, values: Mapping[str, object], seen: _Seen) -> None:
+    kind = _KINDS.get(schema.name)
+    if kind is None:
+        return
+    month = str(values["month"])
+    if month not in seen.figures:
+        seen.figures[month] = Figures(kind, ReportMonth.parse(month))
+    seen.figures[month].add(values)
 
-    Whether a point has a hub is not the file's matter.
-    """
-    if schema is POINTS and not is_absent(values["evse_id"]):
-        return _odd_evse_id(str(values["evse_id"]))
+
+def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
+    """Return why the row makes no report; whether a point has a hub is not the file's matter."""
     kind = _KINDS.get(schema.name)
     if kind is None:
         return ()
@@ -143,8 +156,8 @@ def _remarks(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldEr
     return report if isinstance(report, tuple) else ()
 
 
-def _odd_evse_id(value: str) -> tuple[FieldError, ...]:
-    if parsers.is_usual_evse_id(value):
+def _odd_evse_id(value: object) -> tuple[FieldError, ...]:
+    if value is None or parsers.is_usual_evse_id(str(value)):
         return ()
     rule = "is no EVSE id like DE*ABC*E45B*78C; it is stored as it is, and never sent"
     return (FieldError("evse_id", value, rule),)

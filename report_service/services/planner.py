@@ -14,8 +14,10 @@ from report_service.domain.delivery import State
 from report_service.domain.inventory_check import InventoryCheck
 from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.domain.month_plan import KindPlan, Plan
+from report_service.domain.plausibility import Figures
 from report_service.errors import NothingDue
 from report_service.services.findings import SEVERAL_ROWS, Findings
+from report_service.services.screening import ScreenedSource, alarm, beside_last_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,8 +149,9 @@ class Planner:
             standing={subject: known[subject] for subject in kept},
         )
         if inventory.unread_of(kind) is None:
+            figures = Figures(kind, plan.month)
             findings = Findings(
-                source=self.source,
+                source=ScreenedSource(self.source, figures),
                 renderer=self.renderer,
                 inventory=inventory,
                 kind=kind,
@@ -163,6 +166,7 @@ class Planner:
             if findings.several:
                 again = [(subject, SEVERAL_ROWS) for subject in sorted(findings.several)]
                 save(kind, made.changes(again, self.plans.known_deliveries(plan.month, kind)))
+            plan.implausible += beside_last_month(figures, self.plans.planned_rows)
         plan.note_standing(kind, made.standing)
         return gone - kept
 
@@ -195,3 +199,4 @@ class Planner:
                 previous_expected=plan.measured_by,
                 detail=plan.doubt,
             )
+        alarm(plan.implausible, self.events)

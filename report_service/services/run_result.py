@@ -54,6 +54,7 @@ class RunResult:
             "sent": stats.requests,
             "throttled": stats.throttled,
             "source_faults": None if self.plan is None else self.plan.problem_count,
+            "implausible_figures": None if self.plan is None else len(self.plan.implausible),
             "rate_per_minute": round(60 * stats.requests / duration_s, 1) if duration_s > 0 else 0.0,
         }
         if self.stats is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import State
 from report_service.domain.months import SubmissionWindow
 from report_service.services.outlook import outlook
+from report_service.services.screening import screen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from report_service.domain.forecast import Forecast
     from report_service.domain.months import ReportMonth
+    from report_service.domain.plausibility import Implausible
     from report_service.ports import DeliveryStatus, Ledger, MonthCounts, RunRecord
 
 REASONS: Mapping[State, str] = {
@@ -54,6 +56,7 @@ class MonthStatus:
     outstanding: list[DeliveryStatus]
     outlook: Forecast | None
     last_run: RunRecord | None
+    implausible: list[Implausible]  # figures that can hardly be meant
 
     @property
     def window_open(self) -> bool:
@@ -93,6 +96,7 @@ class MonthStatus:
                 }
                 for report in self.outstanding
             ],
+            "warnings": [one.as_json() for one in self.implausible],
             "forecast": self.outlook and {"done_at": iso(self.outlook.done_at), "in_time": self.outlook.in_time},
         }
 
@@ -111,6 +115,7 @@ def status_of(
         outstanding=ledger.status.outstanding(month),
         outlook=outlook(ledger.attempts, month_counts, window, at=at, rate_per_minute=requests_per_minute),
         last_run=ledger.runs.last(month),
+        implausible=screen(month, ledger.plans.planned_rows),
     )
 
 

@@ -342,6 +342,18 @@ def _(story: Story) -> None:
     story.expect()
 
 
+@of("FiguresImplausible")
+def _(story: Story) -> None:
+    story.start()
+    story.site.ask("UPDATE hotline_ratings SET asa_seconds = '0.4'")
+    story.beat()
+    story.expect("FiguresImplausible")
+    story.site.ask("UPDATE hotline_ratings SET asa_seconds = '24'")
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+    story.expect("ReportsDrifted")
+
+
 @of("ReportsRejected")
 def _(story: Story) -> None:
     story.start()

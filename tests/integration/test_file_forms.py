@@ -16,7 +16,7 @@ def take_in(form: FileForm) -> tuple[Imported, list[dict[str, object]]]:
     files, _ = table_files([FOLDER / form.folder], ZoneInfo("Europe/Berlin"))
     intake = RememberingIntake()
     (imported,) = import_files(files, intake, progress=lambda read: None)
-    return imported, intake.rows
+    return imported, intake.taken
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.stored], ids=lambda form: form.folder)
@@ -34,7 +34,7 @@ def test_what_is_odd_in_a_row_is_stored_with_a_warning(form: FileForm) -> None:
     imported, rows = take_in(form)
 
     assert (imported.problem, imported.faults) == (None, [])
-    assert [str(warning) for warning in imported.warnings] == [form.warning]
+    assert [str(warning) for warning in imported.warnings + imported.remarks] == [form.warning]
     assert rows
 
 

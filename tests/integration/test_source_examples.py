@@ -16,6 +16,7 @@ from report_service.domain.kinds import KIND_BY_NAME, KINDS
 from report_service.domain.months import ReportMonth
 from report_service.domain.reports import Report, read_report
 from report_service.domain.table_schemas import INVENTORY_SCHEMAS
+from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:
     from report_service.adapters.db.engine import Store
@@ -36,6 +37,7 @@ def example(store: Store, postgres_url: str) -> SqlSource:
     return SqlSource(
         store,
         {name: Query(url=postgres_url, select=one["query"], zone=berlin) for name, one in sources.items()},
+        clock=FakeClock(),
     )
 
 

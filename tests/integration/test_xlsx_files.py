@@ -59,7 +59,7 @@ def test_each_sheet_is_a_table_and_others_are_passed_over(tmp_path: Path) -> Non
         (f"{path}, sheet Hubs", "hubs", 1, True),
         (f"{path}, sheet hub_ratings", "hub-ratings", 1, True),
     ]
-    hub, rating = intake.rows
+    hub, rating = intake.taken
     assert (hub["name"], hub["commissioned_on"]) == ("Bürgerplatz", date(2024, 2, 1))
     assert rating["rating"] == Decimal("2.4")
 
@@ -80,7 +80,7 @@ def test_cells_have_the_meaning_of_their_types(tmp_path: Path) -> None:
     found, intake = take_in(workbook(tmp_path / "figures.xlsx", **{"ad-hoc-tariffs": rows}))
 
     assert [str(fault) for fault in found[0].faults + found[0].warnings] == []
-    first, second = intake.rows
+    first, second = intake.taken
     assert (first["month"], first["cost_ct_per_kwh"], first["additional_costs"]) == ("2026-10", 59, None)
     assert first["valid_from"] == datetime(2026, 9, 30, 22, tzinfo=UTC)
     assert first["valid_to"] == second["valid_to"] == datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_a_fault_is_told_by_sheet_row_and_column(tmp_path: Path) -> None:
         f"row 5: hub_id = Coswig: must be the UUID that OBELIS assigned, for example {HUB}",
         "row 5: rating = 1.234: has two meanings here: write 1234 if it is above a thousand, 1,2340 if it is not",
     ]
-    assert intake.rows == []
+    assert intake.taken == []
 
 
 def test_a_table_may_begin_below_blank_rows_and_beside_a_blank_column(tmp_path: Path) -> None:

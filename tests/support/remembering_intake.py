@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from report_service.domain.kinds import Kind
+    from report_service.domain.months import ReportMonth
     from report_service.domain.table_schemas import TableSchema
 
 
@@ -14,7 +16,7 @@ class RememberingIntake:
     """Keeps the rows that it is given, of whatever table."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, object]] = []
+        self.taken: list[dict[str, object]] = []
         self.stored: list[tuple[str, list[dict[str, object]]]] = []
         self.known: set[tuple[object, ...]] = set()
         self.removed: list[tuple[object, ...]] = []
@@ -22,6 +24,10 @@ class RememberingIntake:
     def keys(self, _schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
         """Return what is known of these months."""
         return {key for key in self.known if len(key) == 1 or key[0] in months}
+
+    def rows(self, _month: ReportMonth, _kind: Kind) -> Iterator[Mapping[str, object]]:
+        """Yield nothing: there was no month before."""
+        yield from ()
 
     def upsert(
         self,
@@ -32,5 +38,5 @@ class RememberingIntake:
     ) -> None:
         """Keep the rows."""
         self.stored.append((schema.name, list(map(dict, rows))))
-        self.rows += self.stored[-1][1]
+        self.taken += self.stored[-1][1]
         self.removed += remove

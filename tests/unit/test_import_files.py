@@ -139,7 +139,8 @@ def test_an_odd_evse_id_is_stored_with_a_warning() -> None:
         FakeFile(TABLE_SCHEMAS["points"], [(2, point), (3, point | {"point_id": OTHER, "evse_id": "DE*ABC*E1"})])
     )
 
-    assert [str(warning) for warning in found[0].warnings] == [
+    assert found[0].warnings == []
+    assert [str(remark) for remark in found[0].remarks] == [
         (
             "line 2: evse_id = +49*810*000*0815: is no EVSE id like DE*ABC*E45B*78C; "
             "it is stored as it is, and never sent"

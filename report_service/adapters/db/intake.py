@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, or_, select
 
 from report_service.adapters.db.tables import dialect_of, metadata
-from report_service.domain.table_schemas import CONFLICT
+from report_service.domain.table_schemas import CONFLICT, REPORT_SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Delete
 
     from report_service.adapters.db.engine import Store
+    from report_service.domain.kinds import Kind
+    from report_service.domain.months import ReportMonth
     from report_service.domain.table_schemas import TableSchema
 
 _BATCH = 1000
@@ -38,6 +40,13 @@ class SqlIntake:
         mine = [table.c[name] == value for name, value in fixed.items() if table.c[name].primary_key]
         with self._store.read() as connection:
             return {tuple(row) for row in connection.execute(statement.where(*mine))}
+
+    def rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
+        """Yield the stored rows of one kind and month."""
+        table = metadata.tables[REPORT_SCHEMAS[kind].table]
+        with self._store.read() as connection:
+            for row in connection.execute(select(table).where(table.c.month == str(month))).mappings():
+                yield dict(row)
 
     def upsert(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from report_service.domain.inventory_check import InventoryRecord
 from report_service.domain.planning import KnownDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row
@@ -89,6 +90,15 @@ class SqlPlanStore:
         with self._store.read() as connection:
             rows = connection.execution_options(yield_per=500).execute(wanted)
             return {row.subject: _known(row) for row in rows}
+
+    def planned_rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
+        wanted = select(_D.source).where(self._scope.due(month), _D.kind == kind.name, _D.source.is_not(None))
+        with self._store.read() as connection:
+            sources = connection.execute(wanted).scalars().all()
+        for source in sources:
+            row = json.loads(source)
+            if isinstance(row, dict):  # several rows are kept as a list
+                yield row
 
     def save_plan(
         self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease

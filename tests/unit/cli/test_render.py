@@ -59,6 +59,7 @@ def shown(
         outstanding=list(outstanding),
         outlook=outlook,
         last_run=None,
+        implausible=[],
     )
     out = io.StringIO()
     Console(file=out, width=80, highlight=False).print(month_view(status, everything=everything))

@@ -1,0 +1,208 @@
+"""Figures that can hardly be what was meant: a report with them is accepted with a 200, and nobody tells.
+
+One pass over a month's raw rows beside last month's. It stops nothing and changes nothing: a person looks. Three
+months of ordinary data give no warning; each threshold says why it is where it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from report_service.domain import parsers
+from report_service.domain.field_errors import InvalidValue, is_absent, shown
+from report_service.domain.local_time import first_of, last_of
+from report_service.domain.months import BERLIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from report_service.domain.kinds import Kind
+    from report_service.domain.months import ReportMonth
+
+STARS_ABOVE = 4
+"""Grades go from 1, best, to 6. Where all are above 4, the last that is sufficient at school, stars were sent."""
+GRADE_SHIFT = Decimal("1.5")
+"""Customers' averages move by tenths from month to month; stars for grades, or another column, by more."""
+FEW = 5
+"""Of fewer reports an average is chance."""
+SHORTEST_ASA_S, LONGEST_ASA_S = 1, 3600
+"""No hotline answers within a second on average, and none lets callers wait an hour: minutes, milliseconds?"""
+MANY_CALLS = 50
+"""Of so many calls, some are solved at the first try and some are not: exactly all, or none, was not measured."""
+HIGHEST_PRICE_CT = 200
+"""No charging price in Germany comes near EUR 2 a kWh: tenths of a cent, or a price for a session?"""
+PRICE_FACTOR = 3
+"""Prices move by a few cents; cents for euros, or net of a flat fee, move them by more."""
+COMPLAINTS_FACTOR, COMPLAINTS_MORE = 3, 20
+"""So many times last month's, and so many more in all: of few, the double is chance."""
+ALIKE = 20
+"""So many ratings are not the same to the digit by chance: one average was filled in for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Implausible:
+    """What is odd about a column of one kind's figures, and in how many reports."""
+
+    kind: Kind
+    month: ReportMonth
+    column: str
+    count: int
+    words: str  # what is odd, and what may have been meant
+    example: str = ""  # a subject that it is about
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as one of the `warnings` of `--json`."""
+        return {
+            "kind": self.kind.name,
+            "month": str(self.month),
+            "column": self.column,
+            "count": self.count,
+            "rule": self.words,
+            "example": self.example or None,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.kind.source}, {self.column}: {self.words}" + (
+            f" (as {self.example})" if self.example else ""
+        )
+
+
+class Figures:
+    """One kind's figures of one month, as far as they can be judged; whatever cannot be read is left out."""
+
+    def __init__(self, kind: Kind, month: ReportMonth) -> None:
+        self.kind = kind
+        self.month = month
+        self.by_column: dict[str, dict[str, Decimal | datetime]] = defaultdict(dict)
+        self._columns = {column.name: _READ[column.name] for column in kind.columns if column.name in _READ}
+        self._read: dict[tuple[str, object], Decimal | datetime | None] = {}
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Take in a raw row."""
+        subject = str(row.get(self.kind.subject.column, "")) if self.kind.subject else ""
+        for column, parse in self._columns.items():
+            value = self._value(column, row.get(column), parse)
+            if value is not None:
+                self.by_column[column][subject] = value
+
+    def _value(
+        self, column: str, raw: object, parse: Callable[[object], Decimal | datetime]
+    ) -> Decimal | datetime | None:
+        """Return a value, read once: in thousands of rows the same ones come again and again."""
+        known = (column, raw)
+        if not isinstance(raw, Hashable):
+            return None
+        if known not in self._read:
+            try:
+                self._read[known] = None if is_absent(raw) else parse(raw)
+            except InvalidValue:
+                self._read[known] = None
+        return self._read[known]
+
+    def numbers(self, column: str) -> dict[str, Decimal]:
+        """Return a column's numbers by subject."""
+        return {subject: value for subject, value in self.by_column[column].items() if isinstance(value, Decimal)}
+
+    def instants(self, column: str) -> dict[str, datetime]:
+        """Return a column's instants by subject."""
+        return {subject: value for subject, value in self.by_column[column].items() if isinstance(value, datetime)}
+
+
+_READ: Mapping[str, Callable[[object], Decimal | datetime]] = {
+    "rating": parsers.number,
+    "hotline_calls": parsers.number,
+    "asa_seconds": parsers.number,
+    "fcr_rate": parsers.number,
+    "cost_ct_per_kwh": parsers.number,
+    "total_complaints": parsers.number,
+    "valid_from": parsers.valid_from,
+    "valid_to": parsers.valid_to,
+}
+"""The columns that are judged, in whichever kind they stand, and how they are read."""
+
+
+def implausible(this: Figures, last: Figures) -> Iterator[Implausible]:
+    """Yield what can hardly be meant in a month's figures of one kind, beside those of the month before."""
+
+    def told(column: str, subjects: list[str], words: str) -> Iterator[Implausible]:
+        if subjects:
+            example = shown(subjects[0])
+            yield Implausible(
+                kind=this.kind, month=this.month, column=column, count=len(subjects), words=words, example=example
+            )
+
+    for rule in _RULES:
+        for column, subjects, words in rule(this, last):
+            yield from told(column, subjects, words)
+
+
+Finding = tuple[str, list[str], str]
+"""A column, the subjects in which it is odd, and the words for it."""
+
+
+def _grades(this: Figures, last: Figures) -> Iterator[Finding]:
+    now, before = this.numbers("rating"), last.numbers("rating")
+    least = FEW if this.kind.subject else 1
+    if len(now) >= least and min(now.values()) > STARS_ABOVE:
+        yield "rating", list(now), "all are above 4: grades go from 1 (best) to 6; are these stars?"
+    elif len(now) >= least and len(before) >= least and abs(_mean(now) - _mean(before)) > GRADE_SHIFT:
+        moved = f"the average went from {_mean(before):.1f} to {_mean(now):.1f} within a month: grades, or stars?"
+        yield "rating", list(now), moved
+    if len(now) >= ALIKE and len(set(now.values())) == 1:
+        yield "rating", list(now), f"all {len(now):,} are {next(iter(now.values()))}: is this each one's own?"
+
+
+def _hotline(this: Figures, _last: Figures) -> Iterator[Finding]:
+    calls = this.numbers("hotline_calls")
+    for subject, asa in this.numbers("asa_seconds").items():
+        if calls.get(subject) != 0 and not SHORTEST_ASA_S <= asa <= LONGEST_ASA_S:
+            yield "asa_seconds", [subject], f"{asa} s is no average speed of answer: seconds are wanted"
+    for subject, fcr in this.numbers("fcr_rate").items():
+        if fcr in {0, 1} and calls.get(subject, Decimal(0)) >= MANY_CALLS:
+            yield "fcr_rate", [subject], f"exactly {fcr} of {calls[subject]} calls: was it measured?"
+
+
+def _prices(this: Figures, last: Figures) -> Iterator[Finding]:
+    column = "cost_ct_per_kwh"
+    now, before = this.numbers(column), last.numbers(column)
+    high = [subject for subject, price in now.items() if price > HIGHEST_PRICE_CT]
+    yield column, high, f"above {HIGHEST_PRICE_CT} ct per kWh: whole cents are wanted"
+    moved = [
+        subject
+        for subject, price in now.items()
+        if (old := before.get(subject)) and price and max(price, old) >= PRICE_FACTOR * min(price, old)
+    ]
+    yield column, moved, f"changed by a factor of {PRICE_FACTOR} or more since last month"
+    parts = [subject for subject, price in now.items() if price % 1]
+    yield column, parts, "fractions of a cent, which cannot be reported: is this net, and gross is wanted?"
+
+
+def _complaints(this: Figures, last: Figures) -> Iterator[Finding]:
+    now, before = this.numbers("total_complaints"), last.numbers("total_complaints")
+    if not now or not before:
+        return
+    more = sum(now.values()) - sum(before.values())
+    if more >= COMPLAINTS_MORE and _mean(now) > COMPLAINTS_FACTOR * _mean(before):
+        words = (
+            f"{sum(now.values())} in all, {sum(before.values())} last month: complaints of the month, or of ever?"
+        )
+        yield "total_complaints", sorted(now, key=lambda subject: -now[subject]), words
+
+
+def _validity(this: Figures, _last: Figures) -> Iterator[Finding]:
+    starts, ends = this.instants("valid_from"), this.instants("valid_to")
+    begins, over = first_of(this.month.first_day, BERLIN), last_of(this.month.last_day, BERLIN)
+    outside = [subject for subject, start in starts.items() if start > over or ends.get(subject, over) < begins]
+    yield "valid_from", outside, f"the time of validity does not touch {this.month}"
+
+
+_RULES = (_grades, _hotline, _prices, _complaints, _validity)
+
+
+def _mean(values: Mapping[str, Decimal]) -> Decimal:
+    return sum(values.values(), Decimal(0)) / len(values)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from report_service.adapters.csv_text import likely_separator, lines_of, separator_of
 from report_service.adapters.table_header import columns_of, is_header, refuse_title
 from report_service.adapters.unreadable import translated
-from report_service.domain.field_errors import FieldError, is_absent, plain
+from report_service.domain.field_errors import FieldError, is_absent
 from report_service.domain.written import Conventions, written
 from report_service.errors import BadInput
 
@@ -144,10 +144,10 @@ class _Cells:
                 return (FieldError("cells", len(cells), self._ragged(lines)),)
         elif not any(cells) or all(map(is_absent, cells)):
             return None
-        row: dict[str, object] = dict(zip(self._columns, cells, strict=False))
-        for column in self._optional:
-            if plain(row[column]) in _NULLS:
-                row[column] = None
+        row: dict[str, object] = {
+            column: None if column in self._optional and cell.strip() in _NULLS else cell
+            for column, cell in zip(self._columns, cells, strict=False)
+        }
         return written(row, self._local, self._by)
 
     def _ragged(self, lines: list[str]) -> str:

@@ -57,7 +57,9 @@ class RowError:
 
 def is_absent(raw: object) -> bool:
     """Return True if a value stands for nothing: None (SQL's NULL) or blank text (CSV's empty cell)."""
-    return raw is None or (isinstance(raw, str) and not plain(raw))
+    if not isinstance(raw, str):
+        return raw is None
+    return not raw or raw.isspace() or (not raw.isascii() and not plain(raw))
 
 
 def plain(raw: object) -> str:

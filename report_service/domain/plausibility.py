@@ -7,7 +7,6 @@ months of ordinary data give no warning; each threshold says why it is where it 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -79,30 +78,31 @@ class Figures:
         self.kind = kind
         self.month = month
         self.by_column: dict[str, dict[str, Decimal | datetime]] = defaultdict(dict)
-        self._columns = {column.name: _READ[column.name] for column in kind.columns if column.name in _READ}
-        self._read: dict[tuple[str, object], Decimal | datetime | None] = {}
+        self._subject = kind.subject.column if kind.subject else ""
+        self._columns = [
+            (
+                column.name,
+                _PARSERS[column.name],
+                dict[object, Decimal | datetime | None](),
+                self.by_column[column.name],
+            )
+            for column in kind.columns
+            if column.name in _PARSERS
+        ]
 
     def add(self, row: Mapping[str, object]) -> None:
         """Take in a raw row."""
-        subject = str(row.get(self.kind.subject.column, "")) if self.kind.subject else ""
-        for column, parse in self._columns.items():
-            value = self._value(column, row.get(column), parse)
+        subject = str(row.get(self._subject, ""))
+        for column, parse, known, values in self._columns:
+            raw = row.get(column)
+            try:  # a value is read once: in thousands of rows the same ones come again and again
+                value = known[raw]
+            except KeyError:
+                value = known[raw] = _read(raw, parse)
+            except TypeError:  # no number, no date: a list, say
+                continue
             if value is not None:
-                self.by_column[column][subject] = value
-
-    def _value(
-        self, column: str, raw: object, parse: Callable[[object], Decimal | datetime]
-    ) -> Decimal | datetime | None:
-        """Return a value, read once: in thousands of rows the same ones come again and again."""
-        known = (column, raw)
-        if not isinstance(raw, Hashable):
-            return None
-        if known not in self._read:
-            try:
-                self._read[known] = None if is_absent(raw) else parse(raw)
-            except InvalidValue:
-                self._read[known] = None
-        return self._read[known]
+                values[subject] = value
 
     def numbers(self, column: str) -> dict[str, Decimal]:
         """Return a column's numbers by subject."""
@@ -113,7 +113,7 @@ class Figures:
         return {subject: value for subject, value in self.by_column[column].items() if isinstance(value, datetime)}
 
 
-_READ: Mapping[str, Callable[[object], Decimal | datetime]] = {
+_PARSERS: Mapping[str, Callable[[object], Decimal | datetime]] = {
     "rating": parsers.number,
     "hotline_calls": parsers.number,
     "asa_seconds": parsers.number,
@@ -124,6 +124,13 @@ _READ: Mapping[str, Callable[[object], Decimal | datetime]] = {
     "valid_to": parsers.valid_to,
 }
 """The columns that are judged, in whichever kind they stand, and how they are read."""
+
+
+def _read(raw: object, parse: Callable[[object], Decimal | datetime]) -> Decimal | datetime | None:
+    try:
+        return None if is_absent(raw) else parse(raw)
+    except InvalidValue:
+        return None
 
 
 def implausible(this: Figures, last: Figures) -> Iterator[Implausible]:

@@ -7,6 +7,7 @@ hold; whether a row can be reported is for `reports` to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import TYPE_CHECKING
 
 from report_service.domain import parsers
@@ -57,7 +58,7 @@ class TableSchema:
 
 
 def _month(raw: object) -> str:
-    return str(parsers.month(raw))
+    return intern(str(parsers.month(raw)))  # one string for the many rows of a month
 
 
 def _delivery_key(raw: object) -> str:

@@ -80,8 +80,8 @@ class TableFile(Protocol):
 class Intake(Protocol):
     """The canonical tables, to be filled."""
 
-    def keys(self, schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
-        """Return the keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
+    def keys(self, schema: TableSchema, months: Collection[str]) -> Iterator[tuple[str, ...]]:
+        """Yield the sorted keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
 
     def rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
         """Yield the stored rows of one kind and month."""
@@ -91,7 +91,7 @@ class Intake(Protocol):
         schema: TableSchema,
         rows: Iterable[Mapping[str, object]],
         *,
-        remove: Sequence[tuple[object, ...]] = (),
+        remove: Sequence[tuple[str, ...]] = (),
     ) -> None:
         """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _KINDS = {schema.name: kind for kind, schema in REPORT_SCHEMAS.items()}
 
-Key = tuple[object, ...]
+_LINES = 0xFFFFFFFF
+"""The part of a mark that is the line."""
+
+Key = tuple[str, ...]
 """The values of a table's key columns."""
 
 
@@ -65,10 +68,14 @@ class Imported:
 class _Seen:
     """Which keys a file has, on which line first; and those that have several rows which differ."""
 
-    first: dict[Key, tuple[int, int]] = field(default_factory=dict)  # its line, and a hash of the row
+    first: dict[Key, int] = field(default_factory=dict)  # `_mark` of its line and what it said
     several: dict[Key, list[int]] = field(default_factory=dict)
     blank: set[Key] = field(default_factory=set)
     figures: dict[str, Figures] = field(default_factory=dict)  # by month
+
+    def has(self, key: Key) -> bool:
+        """Return True if the file has a row with this key, with figures or without."""
+        return key in self.first or key in self.blank
 
 
 def import_files(
@@ -85,13 +92,12 @@ def import_files(
         try:
             _check(file, imported, seen, progress)
             if imported.stored:
-                known = seen.first.keys() | seen.blank
-                imported.gone = sorted(intake.keys(file.schema, seen.figures.keys()) - known, key=str)
+                imported.gone = [key for key in intake.keys(file.schema, seen.figures) if not seen.has(key)]
                 imported.removed = replace and bool(imported.gone)
                 gone = imported.gone if replace else []
+                while seen.figures:  # a sheet is loaded once more, and needs their room
+                    imported.implausible += beside_last_month(seen.figures.popitem()[1], intake.rows)
                 intake.upsert(file.schema, _values(file, seen, progress), remove=gone)
-                for figures in seen.figures.values():
-                    imported.implausible += beside_last_month(figures, intake.rows)
         except BadInput as bad:
             imported.problem = bad
         yield imported
@@ -127,14 +133,20 @@ def _check(file: TableFile, imported: Imported, seen: _Seen, progress: Callable[
 
 def _twice(file: TableFile, line: int, values: Mapping[str, object], seen: _Seen) -> FieldError | None:
     """Return what is wrong with a row whose key was there before; the same row again says nothing new."""
-    key, said = _key(file.schema, values), hash(tuple(values.values()))
-    first, before = seen.first.setdefault(key, (line, said))
-    if first == line or (said == before and key not in seen.several):
+    key, mark = _key(file.schema, values), _mark(line, values)
+    known = seen.first.setdefault(key, mark)
+    first = known & _LINES
+    if first == line or (mark - line == known - first and key not in seen.several):
         return None
     seen.several.setdefault(key, [first]).append(line)
     names = " and ".join(file.schema.key)
     rule = f"must be there once: {file.unit} {first} has the same {names}, but other figures"
     return FieldError(file.schema.key[-1], key[-1], rule)
+
+
+def _mark(line: int, values: Mapping[str, object]) -> int:
+    """Return a line and a hash of what it says as one number: of a hundred thousand rows, pairs are too large."""
+    return hash(tuple(values.values())) << 32 | line
 
 
 def _note_figures(schema: TableSchema, values: Mapping[str, object], seen: _Seen) -> None:
@@ -171,7 +183,7 @@ def _is_blank(schema: TableSchema, values: Mapping[str, object]) -> bool:
 
 
 def _key(schema: TableSchema, values: Mapping[str, object]) -> Key:
-    return tuple(values[column] for column in schema.key)
+    return tuple(str(values[column]) for column in schema.key)
 
 
 def _values(file: TableFile, seen: _Seen, progress: Callable[[int], None]) -> Iterator[Mapping[str, object]]:
@@ -186,7 +198,7 @@ def _values(file: TableFile, seen: _Seen, progress: Callable[[int], None]) -> It
         if _is_blank(file.schema, values):
             continue
         key = _key(file.schema, values)
-        if line == seen.first[key][0]:
+        if line == seen.first[key] & _LINES:
             lines = seen.several.get(key)
             yield _conflict(file, values, lines) if lines else values
 

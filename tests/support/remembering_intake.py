@@ -18,12 +18,12 @@ class RememberingIntake:
     def __init__(self) -> None:
         self.taken: list[dict[str, object]] = []
         self.stored: list[tuple[str, list[dict[str, object]]]] = []
-        self.known: set[tuple[object, ...]] = set()
-        self.removed: list[tuple[object, ...]] = []
+        self.known: set[tuple[str, ...]] = set()
+        self.removed: list[tuple[str, ...]] = []
 
-    def keys(self, _schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
-        """Return what is known of these months."""
-        return {key for key in self.known if len(key) == 1 or key[0] in months}
+    def keys(self, _schema: TableSchema, months: Collection[str]) -> Iterator[tuple[str, ...]]:
+        """Yield what is known of these months."""
+        yield from sorted(key for key in self.known if len(key) == 1 or key[0] in months)
 
     def rows(self, _month: ReportMonth, _kind: Kind) -> Iterator[Mapping[str, object]]:
         """Yield nothing: there was no month before."""
@@ -34,7 +34,7 @@ class RememberingIntake:
         schema: TableSchema,
         rows: Iterable[Mapping[str, object]],
         *,
-        remove: Sequence[tuple[object, ...]] = (),
+        remove: Sequence[tuple[str, ...]] = (),
     ) -> None:
         """Keep the rows."""
         self.stored.append((schema.name, list(map(dict, rows))))

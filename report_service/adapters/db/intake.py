@@ -31,15 +31,17 @@ class SqlIntake:
         self._store = store
         self._fixed = fixed
 
-    def keys(self, schema: TableSchema, months: Collection[str]) -> set[tuple[object, ...]]:
-        """Return the keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
+    def keys(self, schema: TableSchema, months: Collection[str]) -> Iterator[tuple[str, ...]]:
+        """Yield the sorted keys of the stored rows; of a table of figures, those of these months (`2026-10`)."""
         table, fixed = metadata.tables[schema.table], self._fixed.get(schema.name, {})
-        statement = select(*(table.c[name] for name in schema.key))
+        names = [table.c[name] for name in schema.key]
+        statement = select(*names).order_by(*names)
         if "month" in schema.columns:
             statement = statement.where(table.c.month.in_(months))
         mine = [table.c[name] == value for name, value in fixed.items() if table.c[name].primary_key]
         with self._store.read() as connection:
-            return {tuple(row) for row in connection.execute(statement.where(*mine))}
+            for row in connection.execution_options(yield_per=_BATCH).execute(statement.where(*mine)):
+                yield tuple(row)
 
     def rows(self, month: ReportMonth, kind: Kind) -> Iterator[Mapping[str, object]]:
         """Yield the stored rows of one kind and month."""
@@ -53,7 +55,7 @@ class SqlIntake:
         schema: TableSchema,
         rows: Iterable[Mapping[str, object]],
         *,
-        remove: Sequence[tuple[object, ...]] = (),
+        remove: Sequence[tuple[str, ...]] = (),
     ) -> None:
         """Insert rows, or replace those with the same key, in one transaction; raise StoreUnavailable.
 

@@ -95,10 +95,8 @@ class SqlPlanStore:
         wanted = select(_D.source).where(self._scope.due(month), _D.kind == kind.name, _D.source.is_not(None))
         with self._store.read() as connection:
             sources = connection.execute(wanted).scalars().all()
-        for source in sources:
-            row = json.loads(source)
-            if isinstance(row, dict):  # several rows are kept as a list
-                yield row
+        rows = json.loads(f"[{','.join(sources)}]")  # at once: a call for each takes as long as what it reads
+        yield from (row for row in rows if isinstance(row, dict))  # several rows are kept as a list
 
     def save_plan(
         self, month: ReportMonth, kind: Kind, changes: Sequence[PlannedChange], *, at: datetime, lease: Lease

@@ -161,7 +161,7 @@ def _preview(service: Service, month: ReportMonth, *, json: bool) -> int:
         blocked = [{"key": str(key), "state": state.value, "reason": why} for key, state, why in plan.blocked]
         by_state = {state.value: count for state, count in counts.items()}
         body = {"month": str(month), "expected": plan.expected, "by_state": by_state, "blocked": blocked}
-        warnings = [one.as_json() for one in plan.implausible]
+        warnings = [str(one) for one in plan.implausible]
         about = {"problems": plan.problems, "inventory_doubt": plan.doubt or None, "warnings": warnings}
         print(json_.dumps(body | about, indent=2))
     else:

@@ -55,7 +55,7 @@ class Implausible:
     example: str = ""  # a subject that it is about
 
     def as_json(self) -> dict[str, object]:
-        """Return it as one of the `warnings` of `--json`."""
+        """Return it as one of the warnings of `import --json`."""
         return {
             "kind": self.kind.name,
             "month": str(self.month),

@@ -146,6 +146,7 @@ class Rehearsal:
             requests_per_minute=self.requests_per_minute,
         )
         warnings = list(result.plan.problems) if result.plan is not None else []
+        warnings += [str(one) for one in status.implausible]
         expected = status.month_counts.expected
         if 100 * expected < (100 - SHRUNK_PERCENT) * self.expected_before:
             warnings.append(

@@ -96,7 +96,7 @@ class MonthStatus:
                 }
                 for report in self.outstanding
             ],
-            "warnings": [one.as_json() for one in self.implausible],
+            "warnings": [str(one) for one in self.implausible],
             "forecast": self.outlook and {"done_at": iso(self.outlook.done_at), "in_time": self.outlook.in_time},
         }
 

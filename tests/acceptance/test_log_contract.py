@@ -53,14 +53,14 @@ def a_run_by_hand(folder: Path) -> str:
 
 
 def a_daemon_in_a_container(folder: Path) -> str:
-    """Start on an empty store, with a broken source, until the first run has failed; stop it."""
+    """Start on an empty store, with a broken source, until the first run has told of it; stop it."""
     settings = {
         "OBELIS__MODE": "mock",
         "STORE__URL": "sqlite:///daemon.sqlite3",
         "SOURCES__HUBS__URL": "sqlite:///nowhere.sqlite3",
         "SOURCES__HUBS__QUERY": "SELECT 1",
     }
-    return until("run.failed", COMMAND, folder=folder, settings=settings, hangup=True)
+    return until("source.faulty", COMMAND, folder=folder, settings=settings, hangup=True)
 
 
 def a_daemon_with_wrong_settings(folder: Path) -> str:

@@ -13,6 +13,7 @@ from report_service.domain.months import SubmissionWindow
 from report_service.mock_api.operator import made_up_operator
 from tests.support.operator_files import write_rows
 from tests.support.processes import MONTH, Cli, Mock, mock_api
+from tests.support.stores import sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,15 +39,26 @@ def the_month_can_be_reported() -> None:
 
 @pytest.fixture
 def cli(tmp_path: Path, store_url: str) -> Cli:
-    """Return the command line with an empty store, once on each database."""
+    """Return the command line with empty tables, once on each database."""
     return Cli(folder=tmp_path, settings={"OBELIS__MODE": "mock", "STORE__URL": store_url})
 
 
 @pytest.fixture
 def sqlite_cli(tmp_path: Path) -> Cli:
-    """Return the command line with an empty SQLite store, for what no database makes a difference to."""
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    return Cli(folder=tmp_path, settings={"OBELIS__MODE": "mock", "STORE__URL": url})
+    """Return the command line with empty tables on SQLite, for what no database makes a difference to."""
+    return Cli(folder=tmp_path, settings={"OBELIS__MODE": "mock", "STORE__URL": sqlite_url(tmp_path)})
+
+
+@pytest.fixture
+def new_cli(tmp_path: Path, empty_store_url: str) -> Cli:
+    """Return the command line as before its first start, without any tables, once on each database."""
+    return Cli(folder=tmp_path, settings={"OBELIS__MODE": "mock", "STORE__URL": empty_store_url})
+
+
+@pytest.fixture
+def new_sqlite_cli(sqlite_cli: Cli) -> Cli:
+    """Return the same on SQLite alone: its file is to be made."""
+    return sqlite_cli.using(STORE__URL=f"sqlite:///{sqlite_cli.folder / 'new.sqlite3'}")
 
 
 @pytest.fixture

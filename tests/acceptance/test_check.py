@@ -31,15 +31,15 @@ def test_a_deployment_goes_on_only_when_nothing_is_red(
 
 
 def test_what_is_red_is_told_with_the_way_out_and_holds_the_deployment_back(
-    sqlite_cli: Cli, start_mock: StartMock
+    new_sqlite_cli: Cli, start_mock: StartMock
 ) -> None:
-    done = sqlite_cli.using(**start_mock("--fault", "401@token").settings)("check")
+    done = new_sqlite_cli.using(**start_mock("--fault", "401@token").settings)("check")
 
     assert done.code == 3
     assert "red   token: " in done.out
     assert "\n      -> " in done.out
     assert "amber migrations: " in done.out
-    assert not (sqlite_cli.folder / "store.sqlite3").exists()
+    assert not (new_sqlite_cli.folder / "new.sqlite3").exists()
 
 
 def test_a_store_that_has_reported_for_another_operator_is_red(

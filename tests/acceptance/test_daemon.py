@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from report_service.mock_api.operator import made_up_operator
-from tests.conftest import database
 from tests.support.pgbouncer import pooled
 from tests.support.processes import DUE, MONTH, Cli, mock_api, wait_until
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
     from tests.acceptance.conftest import StartMock
     from tests.support.processes import Mock
+    from tests.support.stores import PostgresDatabases
 
 MANY = 157
 FIGURES = made_up_operator(MONTH, hubs=12, points_per_hub=10, provider_groups=12)
@@ -180,9 +180,9 @@ def test_a_rotated_secret_is_read_anew_when_the_old_one_is_refused_before_any_al
     ],
 )
 def test_what_cannot_be_used_ends_it_with_a_line_in_the_log(
-    sqlite_cli: Cli, start: Start, settings: dict[str, object], told: str
+    new_sqlite_cli: Cli, start: Start, settings: dict[str, object], told: str
 ) -> None:
-    daemon = start(sqlite_cli, **settings)
+    daemon = start(new_sqlite_cli, **settings)
     daemon.process.wait(30)
     lines = [json.loads(line) for line in daemon.out.read_text().splitlines() if line.startswith("{")]
 
@@ -311,10 +311,10 @@ def test_of_two_daemons_one_delivers_and_the_other_finishes_when_that_one_is_kil
 
 
 @pytest.fixture
-def pooled_url(postgres_server: str, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of an empty database behind PgBouncer."""
+def pooled_url(postgres_databases: PostgresDatabases, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a database behind PgBouncer."""
     (tmp_path / "pooler").mkdir()
-    with database(postgres_server) as url, pooled(url, tmp_path / "pooler") as through:
+    with postgres_databases.migrated() as url, pooled(url, tmp_path / "pooler") as through:
         yield through
 
 
@@ -365,10 +365,10 @@ def test_losing_the_database_in_mid_run_costs_nothing_but_time(
 
 @pytest.mark.postgres
 def test_a_database_that_is_not_there_at_the_start_is_waited_for(
-    sqlite_cli: Cli, postgres_url: str, postgres_server: str, start: Start
+    sqlite_cli: Cli, empty_postgres_url: str, postgres_server: str, start: Start
 ) -> None:
-    with database_away(postgres_server, postgres_url):
-        daemon = start(sqlite_cli.using(STORE__URL=postgres_url))
+    with database_away(postgres_server, empty_postgres_url):
+        daemon = start(sqlite_cli.using(STORE__URL=empty_postgres_url))
         beat = daemon.said("run.heartbeat", 2)
         daemon.said("store.lost")
     daemon.said("store.recovered")

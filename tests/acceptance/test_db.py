@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from tests.support.processes import Cli
 
 
-def test_tables_are_brought_up_to_date_once(cli: Cli) -> None:
-    cli = cli.using(STORE__AUTO_UPGRADE="false")
+def test_tables_are_brought_up_to_date_once(new_cli: Cli) -> None:
+    cli = new_cli.using(STORE__AUTO_UPGRADE="false")
 
     refused = cli("status")
     first = cli("db", "upgrade")
@@ -27,10 +27,10 @@ def test_tables_are_brought_up_to_date_once(cli: Cli) -> None:
 
 
 @pytest.mark.postgres
-def test_the_statements_can_be_printed_for_somebody_else_to_run(sqlite_cli: Cli, postgres_url: str) -> None:
-    postgres_cli = sqlite_cli.using(STORE__URL=postgres_url)
+def test_the_statements_can_be_printed_for_somebody_else_to_run(sqlite_cli: Cli, empty_postgres_url: str) -> None:
+    postgres_cli = sqlite_cli.using(STORE__URL=empty_postgres_url)
     printed = postgres_cli("db", "upgrade", "--sql")
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+    with psycopg.connect(empty_postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(printed.out.encode())
 
     assert printed.code == 0

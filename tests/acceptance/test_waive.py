@@ -60,9 +60,9 @@ def test_a_key_is_taken_in_any_spelling(sqlite_cli: Cli, figures: dict[str, list
     assert sqlite_cli("run").code == 0
 
 
-def test_bytes_that_are_no_text_are_refused_at_the_door(sqlite_cli: Cli) -> None:
-    done = sqlite_cli("waive", HOTLINE, "--reason", "caf\udce9")
+def test_bytes_that_are_no_text_are_refused_at_the_door(new_sqlite_cli: Cli) -> None:
+    done = new_sqlite_cli("waive", HOTLINE, "--reason", "caf\udce9")
 
     assert done.code == 2
     assert done.err.startswith("Error: --reason is not UTF-8 text: b'caf\\xe9'\n  -> ")
-    assert not (sqlite_cli.folder / "store.sqlite3").exists()
+    assert not (new_sqlite_cli.folder / "new.sqlite3").exists()

@@ -12,9 +12,9 @@ import sqlalchemy.exc
 from sqlalchemy import insert, select, text
 
 from report_service.adapters.db.engine import Store
-from report_service.adapters.db.schema import upgrade
 from report_service.adapters.db.tables import attempts, payloads
 from report_service.errors import ConfigurationError, LeaseLost, StoreUnavailable
+from tests.support.stores import sqlite_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,8 +81,8 @@ def sqlite_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sqlite_store(sqlite_path: Path) -> Iterator[Store]:
+    sqlite_path.write_bytes(sqlite_tables())
     store = Store(f"sqlite:///{sqlite_path}")
-    upgrade(store)
     yield store
     store.close()
 

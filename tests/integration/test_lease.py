@@ -11,7 +11,6 @@ from sqlalchemy import select, text, update
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.lease import MARGIN_S, TTL_S, SqlLeaseStore
-from report_service.adapters.db.schema import upgrade
 from report_service.adapters.db.tables import leases
 from report_service.bootstrap import ledger_in
 from report_service.domain.inventory_check import InventoryRecord
@@ -20,17 +19,13 @@ from report_service.domain.months import ReportMonth
 from report_service.errors import LeaseLost
 from report_service.ports import Lease, Ledger
 from tests.support.fakes import FakeClock
+from tests.support.stores import sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 MONTH = ReportMonth(2026, 10)
-
-
-@pytest.fixture
-def store(emptied_store: Store) -> Store:
-    return emptied_store
 
 
 @pytest.fixture
@@ -108,8 +103,7 @@ def test_it_is_free_when_it_has_ended(store: Store, ledger: Ledger, *, seconds: 
 
 @pytest.mark.parametrize(("seconds", "free"), [(59.9, False), (60, True), (60.1, True)])
 def test_on_a_file_it_ends_by_the_clock_of_the_machine(tmp_path: Path, *, seconds: float, free: bool) -> None:
-    store, clock = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}"), FakeClock()
-    upgrade(store)
+    store, clock = Store(sqlite_url(tmp_path)), FakeClock()
     ledger = ledger_on(store, clock)
     ledger.leases.acquire("one", at=0)
     clock.sleep(seconds)
@@ -120,7 +114,6 @@ def test_on_a_file_it_ends_by_the_clock_of_the_machine(tmp_path: Path, *, second
 @pytest.mark.postgres
 def test_on_postgresql_the_clocks_of_the_processes_do_not_matter(postgres_url: str) -> None:
     store = Store(postgres_url)
-    upgrade(store)
     behind = ledger_on(store, FakeClock(datetime(2020, 1, 1, tzinfo=UTC)))
     ahead = ledger_on(store, FakeClock(datetime(2040, 1, 1, tzinfo=UTC)))
     lease = taken(behind.leases.acquire("behind", at=0))
@@ -276,7 +269,6 @@ def test_of_several_that_are_the_first_at_once_one_has_it(store: Store) -> None:
 def test_nobody_takes_over_within_a_transaction_of_the_holder(postgres_url: str) -> None:
     """What the holder checked when a transaction began is so until it ends: the successor waits."""
     store = Store(postgres_url)
-    upgrade(store)
     ledger, found = ledger_on(store, FakeClock()), list[Lease | str]()
     lease = taken(ledger.leases.acquire("one", at=0))
     let_pass(store, 60)

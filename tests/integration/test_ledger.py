@@ -50,11 +50,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def store(emptied_store: Store) -> Store:
-    return emptied_store
-
-
-@pytest.fixture
 def desk(store: Store) -> Desk:
     return Desk(store)
 

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def pooled_url(postgres_url: str, tmp_path: Path) -> Iterator[str]:
-    with pooled(postgres_url, tmp_path) as url:
+def pooled_url(empty_postgres_url: str, tmp_path: Path) -> Iterator[str]:
+    with pooled(empty_postgres_url, tmp_path) as url:
         yield url
 
 

@@ -23,19 +23,19 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def admin(postgres_url: str) -> Iterator[psycopg.Connection]:
+def admin(empty_postgres_url: str) -> Iterator[psycopg.Connection]:
     """Return the database administrator's connection to the test's database."""
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+    with psycopg.connect(empty_postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-def role_url(postgres_url: str, admin: psycopg.Connection) -> Iterator[str]:
+def role_url(empty_postgres_url: str, admin: psycopg.Connection) -> Iterator[str]:
     """Return the URL for a role that may connect and look, and no more."""
     role = f"test_{uuid.uuid4().hex[:8]}"
     admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'".encode())
     admin.execute(b"REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    yield make_url(postgres_url).set(username=role, password="x").render_as_string(hide_password=False)
+    yield make_url(empty_postgres_url).set(username=role, password="x").render_as_string(hide_password=False)
     admin.execute(f"DROP OWNED BY {role}".encode())
     admin.execute(f"DROP ROLE {role}".encode())
 
@@ -110,9 +110,9 @@ def test_a_role_may_use_what_is_another_s_but_not_bring_it_up_to_date(
         require_current(restricted, auto_upgrade=True)
 
 
-def test_the_url_s_own_options_are_kept(postgres_url: str, admin: psycopg.Connection) -> None:
+def test_the_url_s_own_options_are_kept(empty_postgres_url: str, admin: psycopg.Connection) -> None:
     admin.execute(b"CREATE SCHEMA reports")
-    store = Store(f"{postgres_url}?options=-csearch_path%3Dreports")
+    store = Store(f"{empty_postgres_url}?options=-csearch_path%3Dreports")
 
     require_current(store, auto_upgrade=True)
     store.close()
@@ -122,8 +122,8 @@ def test_the_url_s_own_options_are_kept(postgres_url: str, admin: psycopg.Connec
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_each_spelling_of_the_scheme_is_understood(postgres_url: str, scheme: str) -> None:
-    store = Store(make_url(postgres_url).set(drivername=scheme).render_as_string(hide_password=False))
+def test_each_spelling_of_the_scheme_is_understood(empty_postgres_url: str, scheme: str) -> None:
+    store = Store(make_url(empty_postgres_url).set(drivername=scheme).render_as_string(hide_password=False))
 
     assert current_revision(store) is None
     store.close()
@@ -138,19 +138,19 @@ def test_each_spelling_of_the_scheme_is_understood(postgres_url: str, scheme: st
     ],
 )
 def test_how_tls_is_to_be_is_the_url_s_to_say(
-    postgres_url: str, admin: psycopg.Connection, tls: str, told: str | None
+    empty_postgres_url: str, admin: psycopg.Connection, tls: str, told: str | None
 ) -> None:
     if admin.execute("SHOW ssl").fetchone() == ("on",):
         told = told if told and "invalid" in told else None
-    store = Store(f"{postgres_url}?{tls}")
+    store = Store(f"{empty_postgres_url}?{tls}")
 
     with pytest.raises(StoreUnavailable, match=told) if told else nullcontext():
         current_revision(store)
     store.close()
 
 
-def test_a_server_that_has_become_a_standby_is_left_at_the_first_refusal(postgres_url: str) -> None:
-    store = Store(postgres_url)
+def test_a_server_that_has_become_a_standby_is_left_at_the_first_refusal(empty_postgres_url: str) -> None:
+    store = Store(empty_postgres_url)
     require_current(store, auto_upgrade=True)
     with store.read() as connection:  # from now on this connection behaves as after a fail-over
         connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
@@ -167,9 +167,9 @@ def test_a_server_that_has_become_a_standby_is_left_at_the_first_refusal(postgre
 
 
 def test_of_several_servers_the_one_that_can_be_written_is_taken(
-    postgres_url: str, admin: psycopg.Connection
+    empty_postgres_url: str, admin: psycopg.Connection
 ) -> None:
-    server = make_url(postgres_url)
+    server = make_url(empty_postgres_url)
     place = f"{server.host}:{server.port or 5432}"
     url = server.set(host=None, port=None).update_query_dict({"host": ["127.0.0.1:1", place]})
     store = Store(url.render_as_string(hide_password=False))

@@ -41,9 +41,9 @@ ALL = {**dict.fromkeys(HUBS, row(2)), INVALID: row(9), LACKING: GONE}
 
 
 @pytest.fixture
-def desk(emptied_store: Store) -> Desk:
+def desk(store: Store) -> Desk:
     """Return a ledger with a report in each state that a run can leave, and one under way."""
-    desk = Desk(emptied_store)
+    desk = Desk(store)
     desk.plan(ALL)
     desk.deliver({REFUSED: NO, DEFERRED: UNKNOWN_HUB, DOUBTED: TIME_OUT, DONE: YES})
     desk.send([one for one in desk.due() if one.key.subject == FLYING])

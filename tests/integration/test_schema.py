@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def empty(store_url: str) -> Iterator[Store]:
-    store = Store(store_url)
+def empty(empty_store_url: str) -> Iterator[Store]:
+    store = Store(empty_store_url)
     yield store
     store.close()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from report_service.adapters.db.engine import Store
-from report_service.adapters.db.schema import upgrade
+from report_service.adapters.db.schema import require_current
 from report_service.adapters.db.scope import Scope
 from report_service.adapters.db.tables import deliveries
 from report_service.errors import ConfigurationError
@@ -26,7 +26,7 @@ def opening() -> Iterator[Callable[[str], Store]]:
 
     def open_store(url: str) -> Store:
         opened.append(Store(url))
-        upgrade(opened[-1])
+        require_current(opened[-1], auto_upgrade=True)
         return opened[-1]
 
     yield open_store

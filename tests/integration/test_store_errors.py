@@ -40,15 +40,13 @@ def run(store: Store, *statements: str) -> None:
     ],
     ids=["unique", "not null", "column", "table", "syntax"],
 )
-def test_a_statement_that_can_never_succeed_is_a_bug(
-    emptied_store: Store, statements: tuple[str, ...], says: str
-) -> None:
+def test_a_statement_that_can_never_succeed_is_a_bug(store: Store, statements: tuple[str, ...], says: str) -> None:
     with pytest.raises(DBAPIError, match=f"(?i){says}"):
-        run(emptied_store, *statements)
+        run(store, *statements)
 
 
-def test_a_bug_is_told_without_the_values_that_were_written(emptied_store: Store) -> None:
-    with pytest.raises(DBAPIError) as bug, emptied_store.write() as connection:
+def test_a_bug_is_told_without_the_values_that_were_written(store: Store) -> None:
+    with pytest.raises(DBAPIError) as bug, store.write() as connection:
         connection.execute(text("INSERT INTO no_such_table VALUES (:body)"), {"body": "a reason of a person"})
 
     assert "a reason of a person" not in str(bug.value)

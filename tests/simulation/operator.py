@@ -15,7 +15,8 @@ from report_service.adapters.db.intake import SqlIntake
 from report_service.domain.months import ReportMonth
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.mock_api.operator import made_up_operator
-from tests.simulation.store import disk, template
+from tests.simulation.store import disk
+from tests.support.stores import sqlite_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +62,9 @@ def store_of(month: str, size: Size) -> tuple[bytes, tuple[str, ...]]:
             schema = TABLE_SCHEMAS[name]
             SqlIntake(store, {}).upsert(schema, [cast("dict[str, object]", schema.read(row)) for row in rows])
 
-    return template(fill), tuple(_keys(month, {TABLE_SCHEMAS[name].table: rows for name, rows in made.items()}))
+    return sqlite_content(fill), tuple(
+        _keys(month, {TABLE_SCHEMAS[name].table: rows for name, rows in made.items()})
+    )
 
 
 def _keys(month: str, tables: Mapping[str, Iterable[Mapping[str, object]]]) -> Iterable[str]:

@@ -20,10 +20,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from report_service.adapters.db.engine import Store, translated
-from report_service.adapters.db.schema import upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
@@ -64,16 +63,6 @@ class Disk:
 def disk() -> Disk:
     """Return the disk of this process; its engine compiles each statement once, a tenth of a second in all."""
     return Disk()
-
-
-def template(fill: Callable[[Store], None]) -> bytes:
-    """Return the content of a store with this version's tables, filled by a function."""
-    with tempfile.TemporaryDirectory(dir=_home) as folder:
-        store = Store(f"sqlite:///{folder}/template.sqlite3")
-        upgrade(store)
-        fill(store)
-        store.close()
-        return Path(folder, "template.sqlite3").read_bytes()
 
 
 class Database:

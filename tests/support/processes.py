@@ -24,7 +24,7 @@ from sqlalchemy import text
 from report_service.adapters.clock import SystemClock
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
-from report_service.adapters.db.schema import upgrade
+from report_service.adapters.db.schema import require_current
 from report_service.domain.months import ReportMonth
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 
@@ -143,7 +143,7 @@ class Cli:
     def stock(self, tables: Mapping[str, list[Row]]) -> None:
         """Fill the store's own tables as an operator's job does, without `import`."""
         with closing(Store(self.settings["STORE__URL"])) as store:
-            upgrade(store)
+            require_current(store, auto_upgrade=True)
             intake = SqlIntake(store, {})
             for name, rows in tables.items():
                 values = [TABLE_SCHEMAS[name].read(row) for row in rows]

@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from heapq import heappop, heappush
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import event, text
 
 from report_service.adapters.db.engine import Store
-from report_service.adapters.db.schema import upgrade
 from report_service.bootstrap import Service, build, intake_of
 from report_service.domain.months import ReportMonth
 from report_service.domain.responses import ApiResponse
@@ -35,9 +32,11 @@ from report_service.mock_api.operator import made_up_operator
 from report_service.ports import CompletedRequest
 from report_service.settings import load_settings
 from tests.support.fakes import FakeClock, RecordingEvents
+from tests.support.stores import sqlite_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from report_service.domain.delivery import State
     from report_service.ports import (
@@ -452,13 +451,8 @@ def _fill(settings: Settings, store: Store, clock: FakeClock, rows: Rows) -> Non
 @lru_cache(maxsize=16)
 def _template(size: tuple[tuple[str, int], ...]) -> bytes:
     """Return a SQLite file with this version's tables and an operator's rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/template.sqlite3"
-        store = Store(url)
-        upgrade(store)
-        _fill(settings_of(url), store, FakeClock(), operator(MONTH, **dict(size)))
-        store.close()
-        return Path(folder, "template.sqlite3").read_bytes()
+    rows, settings = operator(MONTH, **dict(size)), settings_of("sqlite:///template.sqlite3")
+    return sqlite_content(lambda store: _fill(settings, store, FakeClock(), rows))
 
 
 def site(folder: Path, world: World | None = None, environ: Mapping[str, str] | None = None, **size: int) -> Site:
@@ -469,10 +463,7 @@ def site(folder: Path, world: World | None = None, environ: Mapping[str, str] | 
 
 
 def site_at(url: str, world: World | None = None, environ: Mapping[str, str] | None = None, **size: int) -> Site:
-    """Return the site of a made-up operator on an empty database."""
-    store = Store(url)
-    upgrade(store)
-    store.close()
+    """Return the site of a made-up operator on a store with empty tables."""
     made = Site(world=world or World(), url=url, environ=environ or {})
     made.store(operator(MONTH, **size))
     return made

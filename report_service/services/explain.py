@@ -13,7 +13,7 @@ from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.domain.reports import read_report
 from report_service.domain.responses import Outcome
 from report_service.domain.routes import Routes
-from report_service.domain.table_schemas import REPORT_SCHEMAS
+from report_service.domain.table_schemas import CONFLICT, REPORT_SCHEMAS
 from report_service.errors import BadInput, UnknownDelivery
 from report_service.services.status import NEXT_STEPS, REASONS, iso
 
@@ -63,7 +63,9 @@ class Story:
     def row(self) -> Mapping[str, Any] | None:
         """Return the source's row as it is written there; None: there is none, or several."""
         found = json.loads(self.report.source) if self.report.source is not None else None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        return {name: value for name, value in found.items() if name != CONFLICT or value is not None}
 
     @property
     def table(self) -> str:

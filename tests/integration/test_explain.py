@@ -54,6 +54,7 @@ def test_a_delivered_report_shows_its_row_its_bytes_and_the_apis_words(tmp_path:
         False,
     )
     assert (found["table"], found["source"]["month"], found["faults"]) == ("hub-ratings", "2026-10", [])
+    assert list(found["source"]) == ["month", "hub_id", "rating"]
     assert json.loads(found["body"])["month"] == "10-2026"
     assert found["path"].endswith(f"/charginghub/{key.rpartition('/')[2]}/ratings")
     assert found["obelis_id"]

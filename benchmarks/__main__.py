@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import commands, daemon, growth, idle, limit, log, machine, rate
+from benchmarks import commands, daemon, growth, idle, limit, log, machine, questions, rate
 from benchmarks.figures import Figure, all_met, table
 from benchmarks.stage import Database, Stage, postgres_version
 
@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "growth": growth.measure,
     "idle": idle.measure,
     "commands": commands.measure,
+    "questions": questions.measure,
     "log": log.measure,
     "daemon": daemon.measure,
 }

@@ -133,6 +133,59 @@ def test_a_name_that_no_table_has_stops_the_command_before_anything_is_stored(
     assert "provider-groups.csv" in done.stderr
 
 
+def test_what_a_file_no_longer_has_is_told_with_what_it_means_and_goes_when_asked(
+    environment: dict[str, str], folder: Path
+) -> None:
+    run(environment, folder / "provider-groups.csv")
+    (folder / "provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEVFL;;\n")
+
+    kept = run(environment, folder / "provider-groups.csv")
+    removed = run(environment, folder / "provider-groups.csv", "--replace")
+    after = run(environment, folder / "provider-groups.csv", "--json")
+
+    stored = f"{folder}/provider-groups.csv: 1 row stored"
+    assert kept.stdout.splitlines() == [
+        stored,
+        "  kept stored 1 row that this file does not have: ATABC",
+        (
+            "  -> they stay in the inventory, and reports about them stay due; "
+            "if they are to go, import with --replace"
+        ),
+    ]
+    assert removed.stdout.splitlines() == [stored, "  removed stored 1 row that this file does not have: ATABC"]
+    assert [json.loads(after.stdout)["files"][0][name] for name in ("name", "stored", "gone", "removed")] == [
+        f"{folder}/provider-groups.csv",
+        True,
+        [],
+        False,
+    ]
+
+
+def test_replace_takes_one_file_a_table(environment: dict[str, str], folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEMOB;;\n")
+
+    done = run(environment, folder / "provider-groups.csv", tmp_path / "more", "--replace")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--replace takes one file a table" in done.stderr
+    assert "both hold provider-groups" in done.stderr
+
+
+def test_odd_figures_are_told_and_are_no_reason_to_fail(environment: dict[str, str], folder: Path) -> None:
+    header = "month;hotline_calls;fcr_rate;asa_seconds;rating\n"
+    (folder / "hotline-ratings.csv").write_text(f"{header}2026-10;1873;0,87;0,4;1,9\n")
+
+    told = run(environment, folder / "hotline-ratings.csv")
+    found = json.loads(run(environment, folder / "hotline-ratings.csv", "--json").stdout)
+
+    words = "0.4 s is no average speed of answer: seconds are wanted"
+    assert told.returncode == 0
+    assert told.stdout.splitlines()[1:] == [f"  implausible: hotline-ratings, asa_seconds: {words}"]
+    (warning,) = found["files"][0]["warnings"]
+    assert (warning["line"], warning["column"], warning["rule"]) == (None, "asa_seconds", words)
+
+
 def test_a_terminal_sees_a_bar_and_then_the_same_lines(environment: dict[str, str], folder: Path) -> None:
     rows = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(20_000))
     (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n{rows}")

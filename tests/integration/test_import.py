@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,10 +12,13 @@ from sqlalchemy import text
 
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.source import SqlSource
+from report_service.adapters.obelis.wire import Wire
 from report_service.adapters.table_files import table_files
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
 from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
-from report_service.domain.reports import read_report
+from report_service.domain.reports import Report, read_report
+from report_service.domain.routes import GUIDE_CORRECTION, GUIDE_PATHS, GUIDE_PREFIX, Routes
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.errors import BadInput
 from report_service.services.import_files import import_files
@@ -228,3 +232,34 @@ def test_what_fails_while_rows_are_written_leaves_nothing_behind(store: Store) -
         SqlIntake(store, {}).upsert(TABLE_SCHEMAS["hub-ratings"], endless())
 
     assert rows(store, "SELECT count(*) FROM hub_ratings") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("month", "validity", "sent"),
+    [
+        ("2026-03", "2026-03-01,2026-03-31", ("2026-02-28T23:00:00.000Z", "2026-03-31T21:59:59.000Z")),
+        ("2026-03", "28.03.2026,29.03.2026", ("2026-03-27T23:00:00.000Z", "2026-03-29T21:59:59.000Z")),
+        ("2026-03", "2026-03-29 01:59,2026-03-29 03:00", ("2026-03-29T00:59:00.000Z", "2026-03-29T01:00:00.000Z")),
+        ("2026-10", "2026-10-01,2026-10-31", ("2026-09-30T22:00:00.000Z", "2026-10-31T22:59:59.000Z")),
+        ("2026-10", "2026-10-25,2026-10-25", ("2026-10-24T22:00:00.000Z", "2026-10-25T22:59:59.000Z")),
+        ("2026-10", "2026-10-25 01:59,2026-10-25 03:00", ("2026-10-24T23:59:00.000Z", "2026-10-25T02:00:00.000Z")),
+        (
+            "2026-10",
+            "2026-10-01T00:00Z,2026-11-01T00:00Z",
+            ("2026-10-01T00:00:00.000Z", "2026-11-01T00:00:00.000Z"),
+        ),
+    ],
+)
+def test_days_and_times_without_a_zone_are_sent_as_berlins_on_both_sides_of_a_change_of_the_clock(
+    store: Store, tmp_path: Path, month: str, validity: str, sent: tuple[str, str]
+) -> None:
+    header = "month,hub_id,cost_ct_per_kwh,additional_costs,valid_from,valid_to\n"
+    wire = Wire(Routes.of(prefix=GUIDE_PREFIX, paths=GUIDE_PATHS, correction=GUIDE_CORRECTION))
+
+    take_in(store, tmp_path, {"ad-hoc-tariffs": f"{header}{month},{HUB},59,,{validity}\n"})
+    (row,) = SqlSource(store, {}, clock=FakeClock()).rows(AD_HOC_TARIFF, ReportMonth.parse(month))
+    report = read_report(AD_HOC_TARIFF, ReportMonth.parse(month), row, hub_id=None)
+
+    assert isinstance(report, Report)
+    body = json.loads(wire.create(report).body)
+    assert (body["validFrom"], body["validTo"]) == sent

@@ -25,11 +25,7 @@ def explain_report(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
-    """Tell the whole story of one report: its row, what was sent, every answer, and what happens next.
-
-    Exits with 3 while the report is neither delivered nor waived, or has changed
-    since.
-    """
+    """Tell the whole story of one report: its row, what was sent, every answer, and what happens next."""
     from report_service.bootstrap import explaining_of
     from report_service.cli.render import console_on, state_text
 
@@ -43,7 +39,7 @@ def explain_report(
         console.print(state_text(str(story.report.key), story.report.state), soft_wrap=True)
         for line in _lines(story):
             console.print(line, markup=False, soft_wrap=True)
-    return 0 if story.done else 3
+    return 0
 
 
 def _lines(story: Story) -> Iterator[str]:

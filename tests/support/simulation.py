@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ from tests.support.fakes import FakeClock, RecordingEvents
 from tests.support.stores import sqlite_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from report_service.domain.delivery import State
@@ -69,6 +70,8 @@ IDLE_TURNS = 5000
 
 Row = dict[str, object]
 Rows = dict[str, list[Row]]
+Interpose = Callable[["Request", Callable[[], ApiResponse]], ApiResponse]
+"""Answers a request itself, or lets the API do so by calling what it is given."""
 Options = Any
 """Of the mock, of a process, of a run: as their own signatures have it."""
 
@@ -88,6 +91,7 @@ class World(FakeClock):
         self.mock_seed = seed
         self.calls: list[dict[str, Any]] = []  # what arrived, as the mock's log has it
         self.mock = MockObelis(clock=self, seed=seed, log=self._log, **mock)
+        self.interpose: Interpose | None = None  # what stands between the network and the API
         self._coming: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
         self._taking_s: float | None = None
@@ -122,7 +126,10 @@ class World(FakeClock):
         """Return the API's answer to what arrives now, and how long it takes to come back."""
         self._taking_s = 0.0
         try:
-            answer = api.exchange(request, lambda: None)
+            if self.interpose is None:
+                answer = api.exchange(request, lambda: None)
+            else:
+                answer = self.interpose(request, lambda: api.exchange(request, lambda: None))
             return answer, self._taking_s
         finally:
             self._taking_s = None

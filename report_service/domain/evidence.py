@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 ANSWER_LIMIT = 64 * 1024
 """The most bytes of an answer that are kept as evidence."""
 
@@ -40,7 +41,7 @@ class EvidenceEntry:
             *(previous, self.position, self.report_key, self.request_id, self.verb, self.path, self.sha256),
             *(self.at.isoformat(timespec="microseconds"), self.http_status, self.outcome, self.answer),
         ]
-        return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_encode(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _MONTH = and_(
     _E.endpoint == bindparam("endpoint"), _E.cpo_id == bindparam("cpo_id"), _E.month == bindparam("month")
 )
 _LAST = select(_E.position, _E.digest).where(_MONTH).order_by(_E.position.desc()).limit(1)
+_ADD = insert(evidence)
 _LINKS = select(evidence).where(_MONTH).order_by(_E.position)
 
 
@@ -71,7 +72,7 @@ def _append(connection: Connection, names: dict[str, str], results: Sequence[Att
         entry = _entry(position, result)
         digest = entry.digest(digest)
         rows.append({**names, **{name: getattr(entry, name) for name in _ENTRY}, "digest": digest})
-    connection.execute(insert(evidence), rows)
+    connection.execute(_ADD, rows)
 
 
 def _entry(position: int, result: AttemptResult) -> EvidenceEntry:

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -133,7 +133,10 @@ class Service:
 def open_store(settings: Settings, events: Events | None = None) -> Store:
     """Open the store, with this version's tables; raise SchemaOutdated, StoreUnavailable."""
     store = Store(settings.store.url.get_secret_value())
-    _require_tables(settings, store, events)
+    with ExitStack() as undo:
+        undo.callback(store.close)
+        _require_tables(settings, store, events)
+        undo.pop_all()
     return store
 
 

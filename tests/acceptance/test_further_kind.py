@@ -12,7 +12,7 @@ import pytest
 
 from report_service.adapters.db.schema import head_revision
 from tests.support.operator_files import write_rows
-from tests.support.processes import DUE, MONTH, Cli, Mock, mock_api
+from tests.support.processes import DUE, MONTH, Cli, Done, Mock, mock_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,10 @@ class CopiedCli(Cli):
     """The command line of a copy of the program."""
 
     program: Path
+
+    def __call__(self, *arguments: object) -> Done:
+        """Run a command in a process: in this one the program is another."""
+        return self.process(*arguments)
 
     @property
     def environment(self) -> dict[str, str]:

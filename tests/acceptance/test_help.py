@@ -76,7 +76,7 @@ def test_settings_that_cannot_be_used_are_all_told_at_once(bare: Cli) -> None:
 
 
 def test_a_shell_is_given_what_completes_and_what_it_asks_for(bare: Cli) -> None:
-    script = bare("--show-completion", "bash")
+    script = bare.process("--show-completion", "bash")
     words = {"COMP_WORDS": "report-service retry --month 2026-10 --kind hu", "COMP_CWORD": "5"}
     asked = subprocess.run(
         [COMMAND],

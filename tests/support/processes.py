@@ -1,8 +1,9 @@
-"""The real command line as processes: the commands, a mock of the API, a terminal, and what the ledger holds."""
+"""The command line, in this process and as real ones: a mock of the API, a terminal, and what the ledger holds."""
 
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -14,10 +15,10 @@ import sys
 import termios
 import time
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlalchemy import text
 
@@ -25,6 +26,7 @@ from report_service.adapters.clock import SystemClock
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.schema import require_current
+from report_service.cli.main import invoke
 from report_service.domain.months import ReportMonth
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 
@@ -89,8 +91,23 @@ class Cli:
         """Return the same with other settings."""
         return replace(self, settings={**self.settings, **{name: str(value) for name, value in settings.items()}})
 
-    def __call__(self, *arguments: object, timeout_s: float = 60) -> Done:
-        """Run a command to its end, without a terminal."""
+    def __call__(self, *arguments: object) -> Done:
+        """Run a command to its end in this process, as it would be without a terminal and with nothing to read."""
+        out, err = _Written(errors="strict"), _Written(errors="backslashreplace")
+        with (
+            chdir(self.folder),
+            _only(self.environment),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            Path(os.devnull).open() as nothing,
+            _read_from(nothing),
+            _called([COMMAND.name, *map(str, arguments)]),
+        ):
+            code = invoke(sys.argv[1:])
+        return _sound(Done(code=code, out=out.text, err=err.text))
+
+    def process(self, *arguments: object, timeout_s: float = 60) -> Done:
+        """Run it as a process of its own, where it matters that it is one."""
         return self.end(self.start(*arguments), timeout_s=timeout_s)
 
     def start(self, *arguments: object, **pipes: int) -> subprocess.Popen[str]:
@@ -114,10 +131,7 @@ class Cli:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        done = Done(code=process.returncode, out=out or "", err=err or "")
-        assert done.code != 1, done.said
-        assert "Traceback" not in done.said, done.said
-        return done
+        return _sound(Done(code=process.returncode, out=out or "", err=err or ""))
 
     def on_terminal(self, *arguments: object, columns: int = 80, answer: str = "") -> Done:
         """Run a command on a terminal so wide; what it writes comes with its escape codes."""
@@ -173,6 +187,59 @@ class Cli:
         """Let the 60 s go by that the lease of a killed process lasts."""
         with closing(Store(self.settings["STORE__URL"])) as store, store.write() as connection:
             connection.execute(text("UPDATE leases SET expires_at = '2000-01-01 00:00:00'"))
+
+
+def _sound(done: Done) -> Done:
+    """Return what a command's end was, if it is neither a bug nor shows a traceback."""
+    assert done.code != 1, done.said
+    assert "Traceback" not in done.said, done.said
+    return done
+
+
+class _Written(io.TextIOWrapper):
+    """A stream of which everything can be had that was written."""
+
+    def __init__(self, *, errors: str) -> None:
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding="utf-8", errors=errors, newline="\n", write_through=True)
+
+    @property
+    def text(self) -> str:
+        return self._bytes.getvalue().decode()
+
+
+@contextmanager
+def _only(environ: Mapping[str, str]) -> Iterator[None]:
+    """Have these environment variables and no others."""
+    before = dict(os.environ)
+    _put(environ)
+    try:
+        yield
+    finally:
+        _put(before)
+
+
+def _put(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+@contextmanager
+def _read_from(stream: TextIO) -> Iterator[None]:
+    before, sys.stdin = sys.stdin, stream
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
+@contextmanager
+def _called(words: list[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, words
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 @dataclass(frozen=True, kw_only=True)

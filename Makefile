@@ -8,17 +8,27 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test simulate crashes mutants check format bench events lock wheels clean
+.PHONY: help demo test test-long test-fast simulate crashes mutants check format bench events lock wheels clean
 help: ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.runtime ## deliver one month to the built-in mock and show it
 	@$(BIN)/report-service demo
 
-test: $(VENV)/.dev ## run every test, with coverage
+# What takes long by nature, and what needs a container tool or the monitoring programs.
+LONG := long or container or monitoring
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: $(VENV)/.dev ## run every test but those of test-long, with coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST) -m "not ($(LONG))" --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m coverage report --fail-under=0
+
+test-long: $(VENV)/.dev ## run the rest, and hold the coverage of both together against its bound
+	$(PYTEST) -m "$(LONG)" --cov --cov-append --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report
+
+test-fast: $(VENV)/.dev ## run what needs nothing but Python: unit tests, and SQLite; no coverage
+	$(PYTEST) -q -m "not (postgres or $(LONG))" $(PYTEST_ARGS) tests/unit tests/integration
 
 MONTHS ?= 1000
 SEED ?=

@@ -281,6 +281,7 @@ def test_a_source_that_hangs_does_not_keep_it_from_ending(
     assert daemon.of("service.stopping")
 
 
+@pytest.mark.long
 def test_of_two_daemons_one_delivers_and_the_other_finishes_when_that_one_is_killed(
     sqlite_cli: Cli, postgres_url: str, pooled_url: str, start: Start, start_mock: StartMock
 ) -> None:

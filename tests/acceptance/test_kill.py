@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from report_service.mock_api.operator import made_up_operator
 from tests.support.evidence import assert_delivered_once, assert_nothing_false
 from tests.support.processes import MONTH, wait_until
@@ -34,6 +36,7 @@ def test_a_run_killed_several_times_is_finished_by_the_next(cli: Cli, start_mock
     assert any(line["ruling"] == "duplicate" for line in mock.lines())
 
 
+@pytest.mark.long
 def test_the_lease_of_a_killed_run_is_waited_out_on_both_databases(
     sqlite_cli: Cli, postgres_url: str, tmp_path: Path, start_mock: StartMock
 ) -> None:

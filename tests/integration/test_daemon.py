@@ -221,6 +221,7 @@ def test_through_clock_changes_leap_days_and_years_ends_each_month_goes_out_once
     assert daemon.at("window.closed", month=month) == [table.window(first).closes]
 
 
+@pytest.mark.long
 def test_a_year_goes_by(tmp_path: Path, make: Daemons) -> None:
     months = [MONTH.shift(n) for n in range(13)]
     place = site(tmp_path, World(utc("2026-11-28T09:00")))

@@ -113,6 +113,7 @@ def test_an_outcome_is_durable_before_anybody_is_told(tmp_path: Path) -> None:
     assert seen == [("accepted", True)] * 11
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -110,7 +110,7 @@ class Cli:
         """Run it as a process of its own, where it matters that it is one."""
         return self.end(self.start(*arguments), timeout_s=timeout_s)
 
-    def start(self, *arguments: object, **pipes: int) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, **pipes: int | TextIO) -> subprocess.Popen[str]:
         """Start a command; by default what it writes is kept, and nothing comes from standard input."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
         return subprocess.Popen(

@@ -249,7 +249,8 @@ def build(
     store = store or open_store(settings, events)
     obelis = settings.obelis
     ledger = open_ledger(settings, store, store_clock or clock)
-    source = source or source_of(settings, store, clock)
+    background = background or ThreadedBackground()
+    source = source or source_of(settings, store, clock, background)
     routes = routes_of(settings)
     wire = Wire(routes, obelis.datetime_format)
     first = settings.schedule.first_month
@@ -298,7 +299,7 @@ def build(
         planner=planner,
         delivery=delivery,
         clock=clock,
-        background=background or ThreadedBackground(),
+        background=background,
         events=events,
         new_id=new_id,
         stop=stop,
@@ -590,9 +591,9 @@ def recorded_latencies(url: str) -> list[float]:
         store.close()
 
 
-def source_of(settings: Settings, store: Store, clock: Clock) -> SqlSource:
+def source_of(settings: Settings, store: Store, clock: Clock, background: Background | None = None) -> SqlSource:
     """Return the operator's figures: in the store, unless a query stands for a table."""
-    return SqlSource(store, _queries(settings), clock=clock)
+    return SqlSource(store, _queries(settings), clock=clock, background=background)
 
 
 def _queries(settings: Settings) -> Mapping[str, Query]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -29,7 +33,7 @@ class SystemClock:
 
 
 class ThreadedBackground:
-    """Calls things again and again, each in a daemon thread of its own."""
+    """Calls things, each in a daemon thread of its own (`ports.Background`)."""
 
     def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call again and again, so many seconds apart, until what is returned is called."""
@@ -41,3 +45,20 @@ class ThreadedBackground:
 
         threading.Thread(target=go_on, name=getattr(call, "__name__", "background"), daemon=True).start()
         return ended.set
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        """Return what a call returns; raise TimeoutError, and leave it behind, if that takes longer."""
+        made: Future[T] = Future()
+
+        def make() -> None:
+            try:
+                made.set_result(call())
+            except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
+                made.set_exception(exc)
+
+        threading.Thread(target=make, name="bounded", daemon=True).start()
+        return made.result(seconds)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Return what lets one of the two in at a time."""
+        return threading.Lock()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -29,6 +32,12 @@ class Background(Protocol):
 
     def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call again and again, so many seconds apart, until what is returned is called."""
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        """Return what a call returns; raise TimeoutError, and leave it behind, if that takes longer."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Return what lets one of the two in at a time."""
 
 
 class Events(Protocol):

@@ -129,6 +129,7 @@ class Correcting:
             endpoint=self.ledger.endpoint,
             holder=self.ledger.instance,
             clock=clock,
+            background=self.background,
             events=self.events,
             patience_s=self.patience_s,
             stop=delivery.stop,

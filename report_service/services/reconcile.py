@@ -71,6 +71,7 @@ class Reconciler:
                 endpoint=self.ledger.endpoint,
                 holder=self.ledger.instance,
                 clock=clock,
+                background=self.background,
                 events=events,
                 patience_s=patience_s if lease_patience_s is None else lease_patience_s,
                 stop=self.stop,

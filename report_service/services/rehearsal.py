@@ -6,9 +6,10 @@ requests wait for their pace.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.errors import BadInput
@@ -17,12 +18,14 @@ from report_service.services.status import MonthStatus, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from report_service.domain.kinds import DeliveryKey
     from report_service.ports import Ledger, ReportApi, Request, SendCheck, Waiver
     from report_service.services.reconcile import Reconciler
 
+T = TypeVar("T")
 INTO_THE_WINDOW = timedelta(hours=1)
 """How far into its window a month is rehearsed."""
 PATIENCE_S = 60.0
@@ -85,6 +88,14 @@ class NoBackground:
     def every(self, _seconds: float, _call: Callable[[], None]) -> Callable[[], None]:
         """Call nothing."""
         return lambda: None
+
+    def within(self, _seconds: float, call: Callable[[], T]) -> T:
+        """Return what a call returns, whatever it takes."""
+        return call()
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Return what holds nobody back."""
+        return nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,15 @@ def main() -> int:
     parser.add_argument("--months", type=int, default=1000, help="how many")
     parser.add_argument("--first", type=int, default=random.randrange(10**9), help="the first one's seed")
     parser.add_argument("--seed", type=int, help="show this month, and what it takes to break its law")
+    parser.add_argument("--until-broken", action="store_true", help="stop at the first month that breaks a law")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     given = parser.parse_args()
-    return replay(given.seed) if given.seed is not None else search(given.first, given.months, given.jobs)
+    if given.seed is not None:
+        return replay(given.seed)
+    return search(given.first, given.months, jobs=given.jobs, until_broken=given.until_broken)
 
 
-def search(first: int, months: int, jobs: int) -> int:
+def search(first: int, months: int, *, jobs: int, until_broken: bool) -> int:
     """Simulate many months; name those that broke a law."""
     print(f"months {first} to {first + months - 1}, {jobs} at once")
     tally, every = Tally(), max(months // 20, 1)
@@ -35,6 +38,8 @@ def search(first: int, months: int, jobs: int) -> int:
             print(f"  seed {outcome.seed}: {broken}", flush=True)
         if tally.months % every == 0:
             print(f"  {tally.months:,} of {months:,}", file=sys.stderr, flush=True)
+        if tally.failed and until_broken:
+            break
     print("\n".join(tally.lines()))
     return 1 if tally.failed else 0
 

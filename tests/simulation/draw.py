@@ -64,6 +64,8 @@ WEATHER: dict[str, Sort] = {
     "odd_envelope": Sort(1),
     "page_200": Sort(1),
     "cut": Sort(1),
+    "page_for_nothing": Sort(1),
+    "tells_token": Sort(0.7, (None,)),
     "slow": Sort(1, (None,), (1.0,), (3.0, 24.0)),
     "wrong_date": Sort(1, (None, "token"), values=(3_456_000.0, -3_456_000.0, 86_400.0, -7200.0, 90.0)),
     "no_date": Sort(0.5, (None,)),
@@ -94,13 +96,14 @@ class _Drawing:
         _, self.keys = store_of(self.month, self.size)
         self.replicas = random.choice((1, 1, 1, 1, 2, 2, 3))
         self.release = _release(self.month)
+        self.spoilt = ""  # the one kind that is in trouble, where nothing else is
         window = window_of(self.month)
         self.closes = (window.closes - window.opens + timedelta(seconds=LEAD_S)).total_seconds()
 
     def scenario(self) -> Scenario:
         random = self.random
         plot: Callable[[], tuple[list[Deed], list[Weather], float, float | None]]
-        plot = random.choices((self._opening, self._whole, self._turn), (50, 30, 20))[0]
+        plot = random.choices((self._opening, self._whole, self._turn, self._bulkhead), (47, 28, 20, 5))[0]
         one_machine = self.replicas == 1 or random.random() < 0.5
         machines = tuple(self._machine() for _ in range(1 if one_machine else self.replicas))
         self.release -= machines[0].offset_s
@@ -123,6 +126,7 @@ class _Drawing:
             ends=ends,
             to_the_end=random.random() < 0.2,
             well_since=well_since,
+            spoilt=self.spoilt,
             **self._world(),  # type: ignore[arg-type]
         )
 
@@ -156,6 +160,19 @@ class _Drawing:
         span = Span(begins + 60, self.closes + 1200)
         deeds = [*self._starts(begins), *self._deeds(span)]
         return deeds, self._weather(span), self.closes + 2 * HOUR_S, None
+
+    def _bulkhead(self) -> tuple[list[Deed], list[Weather], float, float | None]:
+        """Let one kind be in trouble, and nothing else: the others must be in soon all the same."""
+        self.spoilt = self.random.choice(KIND_NAMES)
+        ends = self.release + 3 * HOUR_S
+        names = self.random.choices(
+            ("busy", "black_hole", "not_found", "bad_request", "forbidden", "error_after"), k=2
+        )
+        weather = [Weather(what=name, since=0.0, until=ends, target=self.spoilt, share=0.7) for name in names]
+        slow = Deed(at=1.0, what="source_slow", key=self.spoilt, for_s=ends, value=self.random.choice((1.0, 75.0)))
+        down = Deed(at=1.0, what="source_down", key=self.spoilt, for_s=ends)
+        deeds = [*self._starts(0.0), self.random.choice((slow, down)), *self._crash(Span(self.release, ends))]
+        return deeds, weather, ends, None
 
     def _starts(self, at: float) -> Iterator[Deed]:
         for who in range(self.replicas):
@@ -191,14 +208,17 @@ class _Drawing:
         return self.random.uniform(span.at - 600, span.until - 60)
 
     def _deeds(self, span: Span) -> list[Deed]:
+        drawn = (self.random.choice(_DRAWN)(self, span) for _ in range(self.random.choice((1, 2, 3, 5))))
+        return [*self._crash(span), *(deed for deeds in drawn for deed in deeds)]
+
+    def _crash(self, span: Span) -> list[Deed]:
         crash = Deed(
             at=span.at - self.random.uniform(0, 30),
             what="kill_at_switch",
             who=self.random.randrange(self.replicas),
             value=self.random.randrange(1, 260),
         )
-        drawn = (self.random.choice(_DRAWN)(self, span) for _ in range(self.random.choice((1, 2, 3, 5))))
-        return [crash, *(deed for deeds in drawn for deed in deeds)]
+        return [crash]
 
     def one(self, span: Span, what: str, **more: object) -> list[Deed]:
         who = self.random.randrange(self.replicas)
@@ -249,6 +269,8 @@ class _Drawing:
 
     def _world(self) -> dict[str, object]:
         random = self.random
+        if self.spoilt:
+            return {}
         ids = [key.split("/")[2] for key in self.keys if "/hub_rating/" in key or "/point_rating/" in key]
         made: dict[str, object] = {}
         if random.random() < 0.15:

@@ -13,13 +13,16 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+T = TypeVar("T")
+POLL_S = 0.01
+"""How often a task looks whether a lock is free."""
 IDLE_STEPS = 20_000
 """More steps than this without any time going by are a busy loop."""
 
@@ -44,7 +47,7 @@ class World:
         self.switches = 0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
-        self._hub = getcurrent()
+        self.hub = getcurrent()
 
     @property
     def now(self) -> datetime:
@@ -75,7 +78,7 @@ class World:
 
     def suspend(self) -> None:
         """Leave the task that runs until somebody switches to it."""
-        self._hub.switch()
+        self.hub.switch()
 
 
 class Task:
@@ -85,7 +88,7 @@ class Task:
         self._process = process
         self._main = main
         self._sleep = 0  # its number: what would end another one comes too late
-        self._greenlet = greenlet(self._live)
+        self._greenlet = greenlet(self._live, parent=process.world.hub)  # where it goes when it ends
         process.tasks.append(self)
         process.world.after(0.0, self._start)
 
@@ -138,7 +141,9 @@ class Task:
         except ProcessDied:
             pass
         except Exception as bug:  # noqa: BLE001 - whatever it is, no month may bring it about
-            self._process.world.bugs.append(f"{self._process.name}: {type(bug).__name__}: {bug}")
+            if not self._process.dead:
+                self._process.world.bugs.append(f"{self._process.name}: {type(bug).__name__}: {bug}")
+        self._process.tasks.remove(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -194,9 +199,68 @@ class Process:
         self.world.after(0.0, self._bury)
 
     def _bury(self) -> None:
-        for task in self.tasks:
+        for task in reversed(self.tasks.copy()):  # what a task waits for ends before it
             task.bury()
         self.ended()
+
+
+class ProcessBackground:
+    """What goes on in a process beside the caller (`ports.Background`): tasks, where threads are otherwise."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        ended: list[bool] = []
+
+        def go_on() -> None:
+            while not ended:
+                self._process.wait(seconds)
+                if not ended:
+                    call()
+
+        self._process.do(go_on)
+        return lambda: ended.append(True)
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        caller, made, failed = self._process.running, list[T](), list[BaseException]()
+        late = False
+
+        def make() -> None:
+            try:
+                made.append(call())
+            except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
+                failed.append(failure)
+            if caller is not None and not late:
+                caller.wake()
+
+        self._process.do(make)
+        self._process.wait(seconds)
+        late = True
+        if failed:
+            raise failed[0]
+        if not made:
+            raise TimeoutError
+        return made[0]
+
+    def lock(self) -> ProcessLock:
+        return ProcessLock(self._process)
+
+
+class ProcessLock:
+    """Lets one task of a process in at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._held = False
+
+    def __enter__(self) -> None:
+        while self._held:
+            self._process.wait(POLL_S)
+        self._held = True
+
+    def __exit__(self, *_failure: object) -> None:
+        self._held = False
 
 
 @dataclass(slots=True, eq=False)

@@ -107,7 +107,7 @@ def _true_states(found: Findings) -> Iterator[str]:
     for key, row in found.deliveries.items():
         stored, state = obelis.stored.get(key), row["state"]
         there = stored is not None or key in obelis.foreign
-        if state == "accepted" and stored is None and not (there and row["evidence"] == "inferred"):
+        if state == "accepted" and stored is None and not (there and _was_in_doubt(found, row)):
             yield f"{key} is accepted ({row['evidence']}), and the API has nothing of ours"
         elif state == "accepted" and stored and _sha256(stored.body) != row["payload_sha256"]:
             yield f"{key} is accepted, and the API has other bytes"
@@ -115,6 +115,11 @@ def _true_states(found: Findings) -> Iterator[str]:
             yield f"{key} is already_reported, and the API has none"
         elif stored and _denies(row) and not (_forgotten(found, stored.at) or _called_wrong(found.month, key)):
             yield f"{key} is {state} without doubt, and the API has it"
+
+
+def _was_in_doubt(found: Findings, row: sqlite3.Row) -> bool:
+    """Return True if a report has an attempt of unknown end: then a 409 is taken for ours."""
+    return any(one["delivery_id"] == row["id"] and one["outcome"] in AMBIGUOUS for one in found.attempts)
 
 
 def _denies(row: sqlite3.Row) -> bool:
@@ -196,6 +201,15 @@ def _nothing_stops_for_ever(found: Findings) -> Iterator[str]:
             yield f"{key} never arrived ({state}) in two good days"
 
 
+def _trouble_stays_with_its_kind(found: Findings) -> Iterator[str]:
+    """Law 8: while one kind is in trouble, all the others are in within hours."""
+    month, spoilt = found.month, found.month.scenario.spoilt
+    if spoilt:
+        late = sorted(key for key in month.lacking() if key.split("/")[1] != spoilt)
+        if late:
+            yield f"{spoilt} is in trouble, and {len(late)} other reports are held up: {late[0]}"
+
+
 def _needs_a_person(month: SimulatedMonth, key: str, *, shrunk: bool) -> bool:
     """Return True if a report had no usable figures, or the API called them wrong (as it may without a reason)."""
     return shrunk or key in month.books.unusable or _called_wrong(month, key)
@@ -234,4 +248,5 @@ LAWS: tuple[tuple[str, Callable[[Findings], Iterator[str]]], ...] = (
     ("6", _no_secret_told),
     ("7", _complete_means_delivered),
     ("8", _nothing_stops_for_ever),
+    ("8", _trouble_stays_with_its_kind),
 )

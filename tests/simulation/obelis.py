@@ -110,6 +110,8 @@ class SimulatedObelis:
             effect, reply = self._decide(request, key, data)
         if weather is not None:
             reply = spoil(weather, reply, self.world.random)
+            if weather.what == "tells_token":
+                reply = replace(reply, body=f"Authorization: Bearer {request.token}".encode())
         arrival = Arrival(
             at=self.world.elapsed,
             request_id=request.request_id,

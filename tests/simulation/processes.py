@@ -17,7 +17,7 @@ from report_service.errors import ReportServiceError
 from report_service.logs.sink import LogEvents
 from report_service.mock_api.app import MockObelis
 from report_service.settings import load_settings
-from tests.simulation.engine import Process, ProcessClock, ProcessDied, World
+from tests.simulation.engine import Process, ProcessBackground, ProcessClock, ProcessDied, World
 from tests.simulation.network import SimulatedExecutor
 from tests.simulation.sources import SimulatedSource
 from tests.simulation.store import SimulatedStore, disk
@@ -94,6 +94,7 @@ class Program:
             "redact": self._redact,
             "learn": self.secrets.add,
             "clock": self.clock,
+            "background": ProcessBackground(self.process),
             "stop": lambda: self.process.stop_reason,
             "store": SimulatedStore(self.process, self.month.database),
             "store_clock": TrueClock(self.process.world),

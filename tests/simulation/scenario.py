@@ -62,6 +62,7 @@ class Scenario:
     well_since: (
         float | None
     )  # from then on nothing befalls one replica, the API and the sources; None: something may
+    spoilt: str = ""  # the kind that is in trouble, if it is the only thing that is
     unregistered: tuple[tuple[str, float], ...] = ()  # hubs and points that the API learns of late
     foreign: tuple[str, ...] = ()  # reports that somebody else has made already
     picky: tuple[str, ...] = ()  # hubs and points whose figures the API refuses

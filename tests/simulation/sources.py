@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from report_service.domain.inventory import Inventory
 from report_service.errors import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from report_service.domain.inventory import Inventory
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.ports import ReportSource
@@ -39,7 +39,11 @@ class SimulatedSource:
     trouble: Trouble
 
     def inventory(self, month: ReportMonth) -> Inventory:
-        self._pass("inventory")
+        try:
+            self._pass("inventory")
+        except SourceUnavailable as down:
+            unread = dict.fromkeys(("hubs", "points", "provider-groups"), str(down))
+            return Inventory.read(month, hubs=(), points=(), provider_groups=(), unread=unread)
         return self.inner.inventory(month)
 
     def rows(self, kind: Kind, month: ReportMonth) -> Iterator[Mapping[str, object]]:

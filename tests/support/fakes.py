@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from report_service.logs.sink import LogEvents
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from report_service.events import Level
+
+T = TypeVar("T")
 
 
 class RecordingEvents(LogEvents):
@@ -38,6 +41,12 @@ class NoBackground:
 
     def every(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        return call()
+
+    def lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
 
 class FakeClock:

@@ -11,14 +11,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import event, text
 
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from report_service.services.run_result import RunResult
     from report_service.settings import Settings
 
+T = TypeVar("T")
 MONTH = ReportMonth(2026, 10)
 OPENED = datetime(2026, 11, 2, 9, tzinfo=UTC)
 """A day on which MONTH can be reported."""
@@ -167,6 +168,12 @@ class SimulatedBackground:
 
         self._world.after(seconds, again)
         return partial(going_on.__setitem__, 0, False)
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        return call()
+
+    def lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
 
 class SimulatedExecutor:

@@ -1,26 +1,31 @@
 """Read within a bound of time, whatever the database does.
 
 No driver bounds everything: a lock that is never let go, a query that computes for hours, a server that is gone in
-the middle of an answer, a name that does not resolve. So each step of reading is made in a thread of its own, and
+the middle of an answer, a name that does not resolve. So each step of reading is made beside the caller, and
 awaited. A step that takes too long is told to end, and left behind: its thread keeps nobody.
 """
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
+
+from report_service.adapters.clock import ThreadedBackground
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-    from report_service.ports import Clock
+    from report_service.ports import Background, Clock
 
 T = TypeVar("T")
 
 
 def within(
-    timeout_s: float, read: Callable[[Callable[[], bool]], Generator[Sequence[T]]], *, clock: Clock
+    timeout_s: float,
+    read: Callable[[Callable[[], bool]], Generator[Sequence[T]]],
+    *,
+    clock: Clock,
+    background: Background | None = None,
 ) -> Iterator[T]:
     """Yield what `read` yields in batches; raise TimeoutError once they took longer than `timeout_s` in all.
 
@@ -28,12 +33,12 @@ def within(
     then on, that nobody waits any more.
     """
     given_up = threading.Event()
-    batches, left_s = read(given_up.is_set), timeout_s
+    batches, left_s, beside = read(given_up.is_set), timeout_s, background or ThreadedBackground()
 
     def batch() -> Sequence[T] | None:
         nonlocal left_s
         asked_at = clock.monotonic()
-        found = _next(batches, left_s)
+        found = beside.within(left_s, lambda: next(batches, None))
         left_s -= clock.monotonic() - asked_at
         if left_s < 0:
             raise TimeoutError
@@ -48,17 +53,3 @@ def within(
     finally:
         if not given_up.is_set():  # else it is still at work, and ends by itself
             batches.close()
-
-
-def _next(batches: Generator[Sequence[T]], timeout_s: float) -> Sequence[T] | None:
-    """Return the next batch, None if there is none; raise TimeoutError, or what making it raised."""
-    made: Future[Sequence[T] | None] = Future()
-
-    def make() -> None:
-        try:
-            made.set_result(next(batches, None))
-        except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
-            made.set_exception(exc)
-
-    threading.Thread(target=make, name="source", daemon=True).start()
-    return made.result(timeout_s)

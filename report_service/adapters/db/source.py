@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.domain.table_schemas import TableSchema
-    from report_service.ports import Clock
+    from report_service.ports import Background, Clock
 
     Row = Mapping[str, object]
 
@@ -63,7 +63,13 @@ class SqlSource:
     """Reads each table where it is: in the store, unless a query stands for it."""
 
     def __init__(
-        self, store: Store, queries: Mapping[str, Query], *, clock: Clock, timeout_s: float = TIMEOUT_S
+        self,
+        store: Store,
+        queries: Mapping[str, Query],
+        *,
+        clock: Clock,
+        background: Background | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Take the operator's queries by the name of the table that they stand for; `timeout_s` is the others'.
 
@@ -73,6 +79,7 @@ class SqlSource:
         self._store = store
         self._queries = queries
         self._clock = clock
+        self._background = background
         self._timeout_s = timeout_s
 
     def inventory(self, month: ReportMonth) -> Inventory:
@@ -107,7 +114,7 @@ class SqlSource:
             return _queried(schema, month, query, given_up) if query else self._stored(schema, month, given_up)
 
         try:
-            yield from within(timeout_s, read, clock=self._clock)
+            yield from within(timeout_s, read, clock=self._clock, background=self._background)
         except TimeoutError:
             raise SourceUnavailable(
                 f"{name} was not read within {timeout_s:g} s",

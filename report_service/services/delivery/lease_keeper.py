@@ -17,6 +17,7 @@ from report_service.errors import LeaseHeld, LeaseLost, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from report_service.ports import Background, Clock, Events, Lease, LeaseStore
 
@@ -36,7 +37,7 @@ class LeaseKeeper:
     leases: LeaseStore
     clock: Clock
     lease: Lease
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: AbstractContextManager[object] = field(default_factory=threading.Lock)  # between the run and its keeper
     _lost: LeaseLost | None = None
     _alive_at: float = field(init=False)  # monotonic: when the run last asked for the lease
 
@@ -65,7 +66,7 @@ class LeaseKeeper:
 
     def renew(self) -> Lease:
         """Return the lease with its whole time before it; raises what `ensure_held` does."""
-        with self._lock:
+        with self.lock:
             if self._lost is not None:
                 raise self._lost
             try:
@@ -82,7 +83,7 @@ class LeaseKeeper:
 
     def revoke(self, why: LeaseLost | None = None) -> None:
         """Give up the right to deliver for good: another process has it, or the run is over."""
-        with self._lock:
+        with self.lock:
             self._lost = self._lost or why or LeaseLost("this run is over")
 
     def release(self) -> None:
@@ -97,6 +98,7 @@ def acquire(
     endpoint: str,
     holder: str,
     clock: Clock,
+    background: Background,
     events: Events,
     patience_s: float,
     stop: Callable[[], str | None],
@@ -107,7 +109,7 @@ def acquire(
         taken = leases.acquire(holder, at=clock.monotonic())
         if not isinstance(taken, str):
             events.emit("lease.acquired", holder=holder)
-            return LeaseKeeper(leases=leases, clock=clock, lease=taken)
+            return LeaseKeeper(leases=leases, clock=clock, lease=taken, lock=background.lock())
         if not waiting:
             events.emit("lease.waiting", holder=taken)
             waiting = True

@@ -8,7 +8,7 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-long test-fast simulate crashes mutants check format bench events lock wheels clean
+.PHONY: help demo test test-long test-fast simulate mutations crashes mutants check format bench events lock wheels clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -34,6 +34,9 @@ MONTHS ?= 1000
 SEED ?=
 simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000 of them, on every core; SEED=4711 shows one again
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--months $(MONTHS))
+
+mutations: $(VENV)/.dev ## put faults into copies of the service, and see after how many months a law finds each
+	$(BIN)/python -m tests.simulation.mutate
 
 KILLS ?= 200
 crashes: $(VENV)/.dev ## kill real processes, KILLS=200 times on each database

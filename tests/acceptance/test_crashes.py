@@ -62,6 +62,7 @@ def _die(cli: Cli, dice: random.Random) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_a_month_survives_kills_at_random_and_at_every_commit_and_send(cli: Cli, start_mock: StartMock) -> None:
     seed, kills = random.randrange(10**6), 0
     dice = random.Random(seed)

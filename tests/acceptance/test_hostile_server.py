@@ -28,6 +28,7 @@ PATIENCE_S = 1
 FIGURES = made_up_operator(MONTH, hubs=0, provider_groups=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_answer_is_no_acceptance_and_costs_little(sqlite_cli: Cli, name: str) -> None:
     with hostile_server(name) as url:
@@ -41,7 +42,7 @@ def test_a_hostile_answer_is_no_acceptance_and_costs_little(sqlite_cli: Cli, nam
         )
         cli.stock(FIGURES)
         weighed = replace(cli, launcher=(sys.executable, "-I", "-S", "-c", WEIGH, *cli.launcher))
-        done = weighed("run", "--patience", PATIENCE_S, timeout_s=120)
+        done = weighed.process("run", "--patience", PATIENCE_S, timeout_s=120)
 
     events = {line["event"] for line in done.log}
     assert done.code in {3, 4}

@@ -10,7 +10,7 @@ import pytest
 from report_service.errors import LeaseLost, StoreUnavailable
 from report_service.ports import Lease
 from report_service.services.delivery.lease_keeper import IDLE_S, LOOK_S, LeaseKeeper
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, NoBackground
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Leases:
 
 
 @dataclass
-class Beside:
+class Beside(NoBackground):
     """Keeps what is to be called, and how often."""
 
     seconds: float = 0.0

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -19,7 +19,7 @@ from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.planning import Payload, SourceFinding, plan_delivery
 from report_service.domain.responses import ApiResponse, classify, excerpt
-from report_service.ports import AttemptResult, AttemptStart, Lease, Request
+from report_service.ports import AttemptResult, AttemptStart, Lease, Request, Waiver
 from tests.support.fakes import FakeClock
 from tests.support.obelis_answers import STORED, guide
 
@@ -198,3 +198,13 @@ def sent(delivery: Delivery) -> Delivery:
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
+
+
+def waiver(subject: str = "a", month: ReportMonth = MONTH, reason: str = "never opened") -> Waiver:
+    berlin = timezone(timedelta(hours=1))
+    return Waiver(
+        key=DeliveryKey(month, HUB_RATING, subject),
+        reason=reason,
+        declared_by="Jo",
+        declared_at=datetime(2026, 11, 2, 10, tzinfo=berlin),
+    )

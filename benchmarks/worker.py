@@ -31,13 +31,13 @@ from report_service.domain.months import ReportMonth
 from report_service.domain.plausibility import Figures
 from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.ports import Request
-from report_service.services.screening import beside_last_month
+from report_service.services.planning.screening import beside_last_month
 from report_service.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from report_service.domain.delivery import Delivery
     from report_service.ports import Events, RateLimiter, ReportApi, RequestExecutor
     from report_service.settings import Settings

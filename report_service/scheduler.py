@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from report_service.ports import Clock, Events
-    from report_service.services.health import WorkerHealth
+    from report_service.services.daemon.health import WorkerHealth
 
 LOOK_S = 15.0
 """Between two looks. The lease of a dead process ends after 60 s: another one has it within 75."""

@@ -18,7 +18,7 @@ from report_service.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from report_service.ports import MonthCounts
     from report_service.services.backfill import Backfill, Backfilled, MonthPlan
 

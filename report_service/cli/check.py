@@ -25,7 +25,7 @@ def check(
     Exits with 3 when a part is red, so that a deployment can be held back; an
     amber one works, but somebody should look.
     """
-    from report_service.bootstrap import checking
+    from report_service.bootstrap.commands import checking
     from report_service.services.check import Status, worst
 
     settings = settings_of(ctx)

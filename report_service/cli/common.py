@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.logs.config import Logging
@@ -72,7 +72,7 @@ def logging_to(stream: TextIO, settings: Settings | None = None, *, least: str |
     What is a bug ends here, as `service.crashed` and exit code 1: later nobody would take the secrets out.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap import secrets_of
+    from report_service.bootstrap.api import secrets_of
     from report_service.events import Level
     from report_service.logs.config import configure_logging
 
@@ -105,7 +105,7 @@ def service_of(
     **parts: Any,  # noqa: ANN401 - of `build`
 ) -> Iterator[Service]:
     """Build the service, and close it afterwards."""
-    from report_service.bootstrap import build
+    from report_service.bootstrap.service import build
 
     service = build(
         settings, events=events or logging.events, redact=logging.redactor, learn=logging.redactor.learn, **parts
@@ -120,7 +120,7 @@ def service_of(
 def ledger_of(settings: Settings) -> Iterator[tuple[Ledger, Clock]]:
     """Open only the ledger: nothing that sends is started."""
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap import open_ledger, open_store
+    from report_service.bootstrap.stores import open_ledger, open_store
 
     store, clock = open_store(settings), SystemClock()
     try:

@@ -31,7 +31,7 @@ def contract(
     sent, and held against the file. Nothing is sent. Exits with 3 when the API
     would refuse something.
     """
-    from report_service.bootstrap import compare_contract
+    from report_service.bootstrap.commands import compare_contract
 
     found = compare_contract(settings_of(ctx), openapi)
     print(_as_json(openapi, found) if json else "\n".join(_lines(openapi, found)))

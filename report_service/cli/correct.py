@@ -16,7 +16,7 @@ from report_service.errors import BadInput, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from report_service.domain.kinds import DeliveryKey
     from report_service.domain.months import ReportMonth
     from report_service.services.correct import Corrected, Difference
@@ -51,7 +51,7 @@ def correct(
     stored otherwise than it was sent is sent again. Exits with 3 when something is
     left to be corrected.
     """
-    from report_service.bootstrap import correcting_of
+    from report_service.bootstrap.commands import correcting_of
     from report_service.cli.exits import code_of, explain
     from report_service.domain.kinds import DeliveryKey
 
@@ -90,7 +90,7 @@ def _differences(
     service: Service, keys: Sequence[DeliveryKey], months_: set[ReportMonth]
 ) -> tuple[str, list[Difference]]:
     """Plan the months anew, so that the sources as they are now count; return what differs, and the run's id."""
-    from report_service.bootstrap import explaining_of
+    from report_service.bootstrap.commands import explaining_of
     from report_service.services.correct import to_correct
     from report_service.services.known_keys import known_reports
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from report_service.bootstrap import Daemon, Service
+    from report_service.bootstrap.daemon import Daemon
+    from report_service.bootstrap.service import Service
     from report_service.logs.config import Logging
     from report_service.ports import Events
     from report_service.settings import Settings
@@ -73,7 +74,7 @@ def _refuse(events: Events, why: UsageError) -> None:
 
 def _serve(ctx: typer.Context, settings: Settings, log: Logging, sign: ShutdownSignal, hangups: Hangups) -> int:
     from report_service.adapters.health_file import HealthFile
-    from report_service.bootstrap import build_daemon
+    from report_service.bootstrap.daemon import build_daemon
 
     pulse = HealthFile(health_files(ctx, settings))
     made = build_daemon(

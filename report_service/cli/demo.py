@@ -31,7 +31,7 @@ def demo(
     Nothing leaves this machine.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap import open_intake
+    from report_service.bootstrap.stores import intake_of
     from report_service.cli.progress import ProgressEvents
     from report_service.domain.months import ReportMonth
     from report_service.domain.table_schemas import TABLE_SCHEMAS
@@ -66,7 +66,7 @@ def demo(
         with logging_to(sys.stderr, least="warning") as logging, stop.listening():
             progress = ProgressEvents(sys.stdout)
             with service_of(settings, logging, events=progress, stop=stop, mock=mock) as service:
-                intake = open_intake(service.store)
+                intake = intake_of(settings, service.store, clock)
                 for name, rows in tables.items():
                     intake.upsert(TABLE_SCHEMAS[name], [_stored(TABLE_SCHEMAS[name], row) for row in rows])
                 with progress.showing(service.ledger):

@@ -26,7 +26,7 @@ def explain_report(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Tell the whole story of one report: its row, what was sent, every answer, and what happens next."""
-    from report_service.bootstrap import explaining_of
+    from report_service.bootstrap.commands import explaining_of
     from report_service.cli.render import console_on, state_text
 
     settings = settings_of(ctx)

@@ -63,8 +63,8 @@ def export(
 
 def _export(ctx: typer.Context, month: str | None, form: ExportFormat, out: Path | None) -> int:
     from report_service.adapters.whole_file import write_text
-    from report_service.services.proof import as_csv, as_json, gather
-    from report_service.services.proof_page import as_html
+    from report_service.services.proof.page import as_html
+    from report_service.services.proof.proof import as_csv, as_json, gather
 
     settings = settings_of(ctx)
     with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
@@ -86,8 +86,8 @@ def _export(ctx: typer.Context, month: str | None, form: ExportFormat, out: Path
 
 def _verify(ctx: typer.Context, file: Path, head: str | None, *, json: bool) -> int:
     from report_service.adapters.whole_file import read_text
-    from report_service.bootstrap import ledger_at
-    from report_service.services.verify import ExportedProof, knows
+    from report_service.bootstrap.stores import ledger_at
+    from report_service.services.proof.verify import ExportedProof, knows
 
     try:
         proof = ExportedProof.read(read_text(file))

@@ -30,7 +30,7 @@ def health(
     """
     from report_service.adapters.clock import SystemClock
     from report_service.adapters.health_file import read_health_file
-    from report_service.services.health import diagnose
+    from report_service.services.daemon.health import diagnose
 
     if live:
         return check(ctx.obj and str(ctx.obj), os.environ)

@@ -57,7 +57,7 @@ def import_(
 
     from report_service.adapters.clock import SystemClock
     from report_service.adapters.table_files import table_files
-    from report_service.bootstrap import intake_of, open_store
+    from report_service.bootstrap.stores import intake_of, open_store
     from report_service.services.import_files import import_files
 
     settings = settings_of(ctx)

@@ -126,7 +126,7 @@ def _inventory(folder: Path | None, hidden: list[str]) -> KnownHubs:
 
 
 def _recorded(ledger_url: str) -> Latency:
-    from report_service.bootstrap import recorded_latencies
+    from report_service.bootstrap.stores import recorded_latencies
 
     durations = recorded_latencies(ledger_url)
     if not durations:

@@ -30,7 +30,7 @@ def rehearse(
     and the ledger stays as it is. Exits with 3 unless the month would be complete.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap import rehearsing
+    from report_service.bootstrap.commands import rehearsing
     from report_service.domain.months import BERLIN, ReportMonth
 
     settings = settings_of(ctx)

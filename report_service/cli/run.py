@@ -18,7 +18,7 @@ from report_service.domain.wording import agree, counted
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from report_service.domain.months import ReportMonth
     from report_service.services.run_result import RunResult
 

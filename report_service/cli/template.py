@@ -45,7 +45,7 @@ def template(
 
     from report_service.adapters.clock import SystemClock
     from report_service.adapters.form_files import write_csv, write_xlsx
-    from report_service.bootstrap import open_ledger, open_store, source_of
+    from report_service.bootstrap.stores import open_ledger, open_store, source_of
     from report_service.domain.wording import counted
     from report_service.services.forms import forms_for
 

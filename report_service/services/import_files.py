@@ -12,7 +12,7 @@ from report_service.domain.plausibility import Figures
 from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import CONFLICT, POINTS, REPORT_SCHEMAS
 from report_service.errors import BadInput
-from report_service.services.screening import beside_last_month
+from report_service.services.planning.screening import beside_last_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

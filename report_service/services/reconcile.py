@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from report_service.ports import Background, Clock, Events, Ledger, MonthCounts
     from report_service.services.delivery.lease_keeper import LeaseKeeper
     from report_service.services.delivery.service import DeliveryService
-    from report_service.services.planner import Planner
+    from report_service.services.planning.planner import Planner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import State
 from report_service.domain.months import SubmissionWindow
 from report_service.services.outlook import outlook
-from report_service.services.screening import screen
+from report_service.services.planning.screening import screen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

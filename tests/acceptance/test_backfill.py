@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from report_service.adapters.clock import SystemClock
-from report_service.bootstrap import build
+from report_service.bootstrap.service import build
 from report_service.mock_api.operator import made_up_operator
 from report_service.settings import load_settings
 from tests.support.fakes import RecordingEvents

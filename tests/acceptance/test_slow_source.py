@@ -45,7 +45,7 @@ def two_daemons(cli: Cli) -> Iterator[None]:
     logs = [(cli.folder / f"daemon-{number}.log").open("w", encoding="utf-8") for number in range(2)]
     running = [
         cli.using(HEALTH__FILE=cli.folder / f"health-{number}").start(
-            "daemon", stdout=log, stderr=subprocess.STDOUT
+            "daemon", stdout=log.fileno(), stderr=subprocess.STDOUT
         )
         for number, log in enumerate(logs)
     ]

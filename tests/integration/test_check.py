@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from report_service.bootstrap import checking
+from report_service.bootstrap.commands import checking
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.services.check import Status, worst
 from tests.support.openapi_document import matching, post, schema

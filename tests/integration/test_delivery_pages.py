@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.bootstrap import build, intake_of, routes_of
+from report_service.bootstrap.api import routes_of
+from report_service.bootstrap.service import build
+from report_service.bootstrap.stores import intake_of
 from report_service.domain.months import ReportMonth
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.mock_api.app import MockObelis

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.lease import MARGIN_S, TTL_S, SqlLeaseStore
 from report_service.adapters.db.tables import leases
-from report_service.bootstrap import ledger_in
+from report_service.bootstrap.stores import ledger_in
 from report_service.domain.inventory_check import InventoryRecord
 from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth

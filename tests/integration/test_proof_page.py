@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.mock_api.injected_faults import InjectedFault
-from report_service.services.proof import gather
-from report_service.services.proof_figures import Histogram, percentile
-from report_service.services.proof_page import as_html
+from report_service.services.proof.figures import Histogram, percentile
+from report_service.services.proof.page import as_html
+from report_service.services.proof.proof import gather
 from tests.support.simulation import MONTH, OPENED, World, site
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from report_service.services.waive import Waiving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from tests.simulation.month import SimulatedMonth
     from tests.simulation.scenario import Deed
 

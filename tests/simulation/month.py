@@ -22,7 +22,7 @@ from tests.simulation.weather import Sky
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from report_service.bootstrap import Service
+    from report_service.bootstrap.service import Service
     from tests.simulation.processes import Program
     from tests.simulation.scenario import Scenario
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from report_service.bootstrap import build, build_daemon
+from report_service.bootstrap.daemon import build_daemon
+from report_service.bootstrap.service import build
 from report_service.domain.months import ReportMonth
 from report_service.errors import ReportServiceError
 from report_service.logs.sink import LogEvents
@@ -25,7 +26,8 @@ from tests.simulation.store import SimulatedStore, disk
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from report_service.bootstrap import Daemon, Service
+    from report_service.bootstrap.daemon import Daemon
+    from report_service.bootstrap.service import Service
     from report_service.events import Level
     from report_service.ports import ReportApi
     from report_service.services.reconcile import Reconciler

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from report_service.adapters.db.tables import attempts, deliveries
-from report_service.bootstrap import ledger_in
+from report_service.bootstrap.stores import ledger_in
 from report_service.domain.delivery import Delivery, RetryPolicy, State, apply_outcome
 from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.domain.kinds.hub_rating import HUB_RATING

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pytest
 import yaml
 
-from report_service.bootstrap import Daemon, build_daemon
+from report_service.bootstrap.daemon import Daemon, build_daemon
 from report_service.events import Level
 from report_service.logs.config import Logging, configure_logging
 from report_service.mock_api.injected_faults import InjectedFault

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from report_service.bootstrap import Daemon, build_daemon
+from report_service.bootstrap.daemon import Daemon, build_daemon
 from tests.support.fakes import RecordingEvents
 from tests.support.simulation import SimulatedBackground, SimulatedExecutor, settings_of, tapped
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sqlalchemy import event, text
 
 from report_service.adapters.db.engine import Store
-from report_service.bootstrap import Service, build, intake_of
+from report_service.bootstrap.service import Service, build
+from report_service.bootstrap.stores import intake_of
 from report_service.domain.months import ReportMonth
 from report_service.domain.responses import ApiResponse
 from report_service.domain.table_schemas import TABLE_SCHEMAS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from report_service.bootstrap import compare_contract
+from report_service.bootstrap.commands import compare_contract
 from report_service.errors import BadInput
 from report_service.settings import load_settings
 from tests.support.openapi_document import PATHS, PREFIX, Tree, matching, post, rename, schema

@@ -9,7 +9,7 @@ from report_service.adapters.health_file import HealthFile, read_health_file
 from report_service.errors import BadInput
 from report_service.liveness import STUCK_S
 from report_service.ports import HealthSnapshot
-from report_service.services.health import WorkerHealth, diagnose
+from report_service.services.daemon.health import WorkerHealth, diagnose
 from tests.support.fakes import FakeClock
 
 if TYPE_CHECKING:

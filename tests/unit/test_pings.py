@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from report_service.ports import HealthSnapshot, Signal
-from report_service.services.pings import Pings, trouble_in
+from report_service.services.daemon.pings import Pings, trouble_in
 from tests.support.fakes import FakeClock
 
 START, SUCCESS, FAIL = Signal.START, Signal.SUCCESS, Signal.FAIL

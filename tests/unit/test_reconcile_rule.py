@@ -11,7 +11,7 @@ import pytest
 
 from report_service.domain.months import ReportMonth
 from report_service.domain.timetable import Timetable
-from report_service.services.reconcile_loop import COMPLETE_SWEEP, LastRun, ReconcileTask, RunEnd, task_for
+from report_service.services.daemon.reconcile_loop import COMPLETE_SWEEP, LastRun, ReconcileTask, RunEnd, task_for
 
 TABLE = Timetable(
     zone=ZoneInfo("Europe/Berlin"), day=1, hour=6, jitter_s=1800, guard_s=60, owner="a charge point operator"

@@ -14,7 +14,7 @@ import time_machine
 
 from report_service.adapters.clock import SystemClock
 from report_service.scheduler import LATE_S, Alarms
-from report_service.services.health import WorkerHealth
+from report_service.services.daemon.health import WorkerHealth
 from tests.support.fakes import RecordingEvents
 
 if TYPE_CHECKING:

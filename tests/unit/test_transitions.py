@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from report_service.services.transitions import DAY_S, TransitionsOnly
+from report_service.services.daemon.transitions import DAY_S, TransitionsOnly
 from tests.support.fakes import FakeClock, RecordingEvents
 
 ACCEPTED = {

@@ -10,7 +10,7 @@ from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth
 from report_service.domain.planning import Payload, SourceFinding
 from report_service.errors import SourceUnavailable
-from report_service.services.findings import NO_ROW, SEVERAL_ROWS, Findings, as_kept
+from report_service.services.planning.findings import NO_ROW, SEVERAL_ROWS, Findings, as_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from report_service.errors import ReportServiceError
-from report_service.services.proof import gather
-from report_service.services.proof_page import as_html
+from report_service.services.proof.page import as_html
+from report_service.services.proof.proof import gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable

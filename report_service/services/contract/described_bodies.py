@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from report_service.domain.kinds import KINDS
-from report_service.services.contract_paths import find
+from report_service.services.contract.paths import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

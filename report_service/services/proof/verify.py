@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from report_service.domain.evidence import EvidenceEntry, EvidenceLink, first_misfit, genesis
 from report_service.domain.months import ReportMonth
 from report_service.errors import BadInput
-from report_service.services.proof import FORMAT, digest_of
+from report_service.services.proof.proof import FORMAT, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from report_service.domain.months import ReportMonth
     from report_service.domain.timetable import Timetable
     from report_service.ports import Clock, Events, RunLog, RunRecord, StatusQueries
-    from report_service.services.health import WorkerHealth
+    from report_service.services.daemon.health import WorkerHealth
     from report_service.services.reconcile import Reconciler
     from report_service.services.run_result import RunResult
 

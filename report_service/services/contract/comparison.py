@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from report_service.domain.contract import Comparison, Finding, FindingKind, ViolationKind
 from report_service.domain.kinds import KINDS, Kind
 from report_service.domain.samples import sample_reports
-from report_service.services.contract_paths import (
+from report_service.services.contract.paths import (
     Found,
     adapted,
     correction_suffix,

@@ -9,7 +9,7 @@ from report_service import __version__
 from report_service.domain.delivery import DONE, OVER, SENDABLE, State
 from report_service.domain.kinds import KINDS
 from report_service.domain.months import BERLIN
-from report_service.services.proof_figures import (
+from report_service.services.proof.figures import (
     Histogram,
     accepted_at,
     durations_s,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.ports import ReportRecord
-    from report_service.services.proof import Proof
+    from report_service.services.proof.proof import Proof
 
 KEYS = 10
 """How many reports are named for one reason; the list has all."""

@@ -16,8 +16,8 @@ from report_service.domain.kinds import KINDS, DeliveryKey, Kind
 from report_service.domain.month_plan import KindPlan, Plan
 from report_service.domain.plausibility import Figures
 from report_service.errors import NothingDue
-from report_service.services.findings import SEVERAL_ROWS, Findings
-from report_service.services.screening import ScreenedSource, alarm, beside_last_month
+from report_service.services.planning.findings import SEVERAL_ROWS, Findings
+from report_service.services.planning.screening import ScreenedSource, alarm, beside_last_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from report_service.ports import ReportRecord
-    from report_service.services.proof import Proof
+    from report_service.services.proof.proof import Proof
 
 BINS = 48
 LATE = timedelta(days=3)

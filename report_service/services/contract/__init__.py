@@ -1,0 +1,1 @@
+"""What the API's own description says, against what is sent."""

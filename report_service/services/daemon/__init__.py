@@ -1,0 +1,1 @@
+"""What the daemon does by itself: when to look, what to tell, whether it is well."""

@@ -1,0 +1,1 @@
+"""The proof of a month's delivery: gathered, shown, verified."""

@@ -32,7 +32,8 @@ from report_service.ports import Ledger
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from report_service.ports import Background, (
+    from report_service.ports import (
+        Background,
         Clock,
         Events,
     )

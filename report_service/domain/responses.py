@@ -207,10 +207,18 @@ def _envelope(answer: ApiResponse) -> Mapping[str, object]:
     if not answer.complete:
         return {}
     try:
-        found = json.loads(answer.body)
+        found = json.loads(answer.body, object_pairs_hook=_each_name_once)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and _is_shallow(found, DEPTH_LIMIT) else {}
+
+
+def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object; refuse one that says two things under one name: which of them holds is anybody's guess."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice in an object")
+    return found
 
 
 def _is_shallow(value: object, depth: int) -> bool:

@@ -38,7 +38,7 @@ class SqlLeaseStore:
         self._endpoint = endpoint
         self._clock = clock
         self._row = leases.c.endpoint == endpoint
-        self._newest = select(leases.c.fence).where(self._row).with_for_update(read=True)
+        self._newest = select(leases.c.fence, leases.c.holder).where(self._row).with_for_update(read=True)
 
     def acquire(self, holder: str, *, at: float) -> Lease | str:
         first = {"endpoint": self._endpoint, "holder": holder, "fence": 0, "expires_at": _LONG_AGO}
@@ -62,16 +62,14 @@ class SqlLeaseStore:
     def renew(self, lease: Lease, *, at: float) -> Lease:
         with self._store.write() as connection:
             held = connection.execute(
-                update(leases)
-                .where(self._row, leases.c.fence == lease.fence)
-                .values(expires_at=self._in(connection, TTL_S))
+                update(leases).where(self._row, *_is(lease)).values(expires_at=self._in(connection, TTL_S))
             )
         if held.rowcount != 1:
             raise self.lost()
         return replace(lease, valid_until=at + TTL_S - MARGIN_S)
 
     def release(self, lease: Lease) -> None:
-        it = (self._row, leases.c.fence == lease.fence)
+        it = (self._row, *_is(lease))
         with self._store.write() as connection:  # long ago, so that no clock that is put back makes it last
             connection.execute(update(leases).where(*it).values(expires_at=_LONG_AGO))
 
@@ -82,7 +80,8 @@ class SqlLeaseStore:
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
         """Return True if no newer holder is there, and keep it so until the transaction ends."""
-        return connection.execute(self._newest).scalar_one_or_none() == lease.fence
+        found = connection.execute(self._newest).one_or_none()
+        return found is not None and tuple(found) == (lease.fence, lease.holder)
 
     def require(self, connection: Connection, lease: Lease) -> None:
         """Raise LeaseLost unless it holds."""
@@ -98,3 +97,8 @@ class SqlLeaseStore:
         if connection.dialect.name == "sqlite":
             return literal(self._clock.now() + timedelta(seconds=seconds), UtcDateTime)
         return func.clock_timestamp() + timedelta(seconds=seconds)
+
+
+def _is(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Return what tells a lease from every other: in a store restored from a back-up a number may come again."""
+    return leases.c.fence == lease.fence, leases.c.holder == lease.holder

@@ -27,13 +27,14 @@ test-long: $(VENV)/.dev ## run the rest, and hold the coverage of both together 
 	$(PYTEST) -m "$(LONG)" --cov --cov-append --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report
 
-test-fast: $(VENV)/.dev ## run what needs nothing but Python: unit tests, and SQLite; no coverage
-	$(PYTEST) -q -m "not (postgres or $(LONG))" $(PYTEST_ARGS) tests/unit tests/integration
+test-fast: $(VENV)/.dev ## run the unit tests, which need nothing but Python; no coverage
+	$(PYTEST) -q -m "not (postgres or $(LONG))" $(PYTEST_ARGS) tests/unit
 
 MONTHS ?= 1000
 SEED ?=
-simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000 of them, on every core; SEED=4711 shows one again
-	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--months $(MONTHS))
+FIRST ?=
+simulate: $(VENV)/.dev ## simulate fresh months, MONTHS=1000, on every core; FIRST=0 the same ones, SEED=4711 one again
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--months $(MONTHS) $(if $(FIRST),--first $(FIRST)))
 
 mutations: $(VENV)/.dev ## put faults into copies of the service, and see after how many months a law finds each
 	$(BIN)/python -m tests.simulation.mutate

@@ -190,7 +190,7 @@ def told(
 
 WRONG_SETTINGS = {
     "a line break in the secret": {"obelis__client_secret": f"{CLIENT}\n{CLIENT}"},
-    "a letter that is not ASCII": {"obelis__client_secret": f"{CLIENT}ü"},
+    "a letter that is not ASCII in a header": {"obelis__headers__x_key": f"{HEADER}ü"},
     "a line break in a header": {"obelis__headers__x_key": f"{HEADER}\r\nx: y"},
     "a header of our own": {"obelis__headers__authorization": f"Bearer {HEADER}"},
     "a misspelt variable": {"obelis__client_secrett": CLIENT_SECRET},
@@ -302,7 +302,6 @@ TOKEN_ANSWERS: Mapping[str, tuple[int, Callable[[str], tuple[int, str] | bytes]]
     "no token": (4, lambda heard: (200, json.dumps({"token_typ": heard, heard: "Bearer"}))),
     "another type": (4, lambda heard: (200, json.dumps({"token": TOKEN, "token_type": heard}))),
     "a token of several lines": (4, lambda heard: (200, json.dumps({"token": f"{TOKEN}\n{TOKEN}"}))),
-    "a token for no time": (4, lambda heard: (200, json.dumps({"token": TOKEN_VALUE, "expires_in": heard}))),
     "no JSON": (4, lambda heard: (200, f"token={TOKEN_VALUE} {heard}")),
     "no status line": (4, lambda heard: f"HTTP/1.1 {heard}\r\n\r\n".encode()),
 }

@@ -289,7 +289,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("ClockSkew", "ReportsRejected")
     story.world.mock.set_skew(0)
-    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.site.ask("UPDATE hotline_ratings SET rating = 3")
     story.live(SWEEP)
     story.expect()
 
@@ -360,7 +360,7 @@ def _(story: Story) -> None:
     story.faults("400@hotline_rating#1")
     story.beat()
     story.expect("ReportsRejected")
-    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.site.ask("UPDATE hotline_ratings SET rating = 3")
     story.live(SWEEP)
     story.expect()
 
@@ -368,10 +368,10 @@ def _(story: Story) -> None:
 @of("ReportsInvalid")
 def _(story: Story) -> None:
     story.start()
-    story.site.ask("UPDATE hotline_ratings SET rating = 7")
+    story.site.ask("UPDATE hotline_ratings SET fcr_rate = 7")
     story.beat()
     story.expect("ReportsInvalid")
-    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.site.ask("UPDATE hotline_ratings SET fcr_rate = 0.9")
     story.live(SWEEP)
     story.expect()
 
@@ -474,7 +474,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect()
     (before,) = story.site.ask("SELECT rating FROM hotline_ratings")
-    story.site.ask("UPDATE hotline_ratings SET rating = 5")
+    story.site.ask("UPDATE hotline_ratings SET rating = 3")
     story.world.turn_to(story.world.now() + 7 * HOUR)
     story.beat()
     story.expect("ReportsDrifted")

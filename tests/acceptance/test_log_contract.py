@@ -165,6 +165,15 @@ def ids_of_another_system(story: Story) -> None:
     story.beat()
 
 
+def an_inventory_that_a_person_accepts(story: Story) -> None:
+    teller = story.start()
+    story.beat()
+    story.site.ask("DELETE FROM points")
+    story.world.turn(7 * 3600)
+    story.beat()
+    teller.daemon.service.reconciler.reconcile(OCTOBER, trigger="run", patience_s=0, accepted_by="somebody")
+
+
 def too_slow_for_what_is_left(story: Story) -> None:
     story.world.turn_to(CLOSES - timedelta(minutes=8))
     story.start(obelis__requests_per_minute="1")
@@ -206,6 +215,7 @@ STORIES = (
     an_endpoint_that_is_down_and_another_that_speaks_otherwise,
     a_kind_that_is_rejected_as_a_whole,
     ids_of_another_system,
+    an_inventory_that_a_person_accepts,
     too_slow_for_what_is_left,
     two_replicas,
     a_store_that_goes_away,

@@ -181,7 +181,9 @@ def verdict(status: MonthStatus) -> Text:
         text.append(f" The inventory is in doubt: {month_counts.inventory_doubt}.", "red")
         text.append(
             "\n  -> See that hubs, points and provider groups are all there. If so few are right: "
-            f"report-service run --month {status.month} --accept-inventory\n ",
+            f"report-service run --month {status.month} --accept-inventory\n "
+            if month_counts.expected > 1
+            else "\n  -> report-service import hubs.csv points.csv provider-groups.csv\n "
         )
     elif month_counts.complete:
         all_in = f"{agree(done, 'The', 'All')} {counted(done, 'report')} {agree(done, 'is', 'are')} in"

@@ -150,6 +150,8 @@ class Checking:
         if plan.doubt:
             hint = (
                 f"See that the inventory is whole. If it is: report-service run --month {month} --accept-inventory"
+                if plan.found > 1
+                else "Import it: report-service import hubs.csv points.csv provider-groups.csv"
             )
             yield Check(
                 name="sources",

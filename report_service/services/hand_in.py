@@ -42,8 +42,15 @@ class HandingIn:
         return self._declare(found, reference=reference, declared_by=declared_by)
 
     def left_of(self, month: ReportMonth, *, reference: str, declared_by: str) -> list[DeliveryKey]:
-        """Record every report of a month that its closed window left undelivered."""
-        return self._declare(self._in(month, OVER), reference=reference, declared_by=declared_by)
+        """Record every report of a month that its closed window left undelivered; raise BadInput if none was."""
+        left = self._in(month, OVER)
+        if not left and not self._in(month, {State.HANDED_IN}):
+            raise BadInput(
+                f"nothing of {month} is recorded as missed or unresolved",
+                hint=f"What can still be sent, `report-service run --month {month}` sends. If its window is over, "
+                f"`report-service backfill --from {month} --to {month}` records first what is left.",
+            )
+        return self._declare(left, reference=reference, declared_by=declared_by)
 
     def withdraw(self, keys: Sequence[str], month: ReportMonth) -> list[DeliveryKey]:
         """Take back what was recorded of these reports, or without keys of a month; raise BadInput."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from report_service.ports import Ledger
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _NO_PROOF = "it is no proof as `report-service export --format json` writes it"
 _NAME_ONE = "Name a file that was exported so, and is whole."
 
@@ -51,7 +53,9 @@ class ExportedProof:
             raise BadInput(f"{_NO_PROOF}: {exc!r}", hint=_NAME_ONE) from exc
 
     def misfits(self, *, head: str | None) -> list[str]:
-        """Return what does not fit within the file, the first broken link before all else."""
+        """Return what does not fit within the file, the first broken link before all else; raise BadInput."""
+        if head is not None and not _HASH.fullmatch(head):
+            raise BadInput(f"{head!r} is no head of a chain", hint="A head is 64 hex digits, as a run logs it.")
         found = [first_misfit(self.links, genesis(self.endpoint, self.cpo_id, str(self.month)))]
         last = self.links[-1].digest if self.links else None
         if self.head != last:

@@ -110,7 +110,6 @@ def test_a_database_that_ends_every_connection_costs_nothing(
     done = cli.end(run)
 
     assert done.code == 0, done.said
-    assert done.events("store.lost")
     assert_delivered_once(cli, mock, REPORTS)
 
 

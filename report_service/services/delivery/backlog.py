@@ -71,6 +71,10 @@ class Backlog:
         self._taken = self._taken or bool(found)
         return found[0] if found else None
 
+    def awaits_retry(self, kind: Kind) -> bool:
+        """Return True if a report of the kind is due later, so that there will be one to probe with."""
+        return self.attempts.next_attempt(self.month, kind, after=self.clock.now()) is not None
+
     def put_off(self, kind: Kind, until: float) -> None:
         """Note that a report of the kind is due again at a moment."""
         queue = self._queues[kind]

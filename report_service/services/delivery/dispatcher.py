@@ -100,7 +100,8 @@ class Dispatcher:
         while True:
             try:
                 results = self._store_returned(results)
-                self._put_off_refused()
+                if not results:  # what came in has to be recorded first: some of it may be refused as well
+                    self._put_off_refused()
                 outgoing = self._choose()
                 if results or outgoing:
                     self._record(results, outgoing)
@@ -157,7 +158,7 @@ class Dispatcher:
             return self.backlog.take(kind)
         tried = circuit.probes_with_tried
         found = self.backlog.take_probe(kind, tried=tried)
-        if found is None and (not tried or not circuit.untried_used_up):
+        if found is None and not (tried and circuit.untried_used_up and self.backlog.awaits_retry(kind)):
             found = self.backlog.take_probe(kind, tried=not tried)
         return found
 
@@ -252,10 +253,14 @@ class Dispatcher:
         self.stats.stopped = "; ".join(filter(None, (held.why if held else "", next_try)))
         if held is not None and held.halts is not None:
             self.stats.halt(held.halts)
-        elif self.gate.circuits.host.open or (self.stats.unanswered and not self.stats.settled):
+        elif self.gate.circuits.host.open or (not self.stats.settled and self._got_nothing(held)):
             waited_s = self.clock.monotonic() - self.stats.progress_at
             how_long = f"for {waited_s:.0f} s" if waited_s >= 1 else "to anything"
             self.stats.halt(no_answer(self.stats, f"{how_long}; {self.stats.stopped}"))
+
+    def _got_nothing(self, held: At | None) -> bool:
+        """Return True if the API gave no usable answer, or was not asked, for it gave none to an earlier run."""
+        return self.stats.unanswered > 0 or (held is not None and not self.stats.requests)
 
     def _grace_is_over(self, now: float) -> bool:
         """Return True if the process was asked to end, and what is under way had its time."""

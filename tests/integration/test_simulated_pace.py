@@ -53,7 +53,7 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
         assert process.run(patience_s=3600).complete
     assert world.mock.stats()["by_status"].get("429") is None  # type: ignore[attr-defined]
     assert most_in_a_minute(world.arrivals()) < LIMIT
-    assert most_in_a_minute(world.arrivals()) > LIMIT * 0.85  # the allowed is used
+    assert most_in_a_minute(world.arrivals()) > LIMIT * 0.8  # the allowed is used
 
 
 def test_a_run_looks_back_as_far_as_its_pacer_remembers() -> None:

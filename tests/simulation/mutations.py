@@ -79,7 +79,7 @@ MUTATIONS = (
     Mutation(
         "the fencing number is not looked at",
         LEASE,
-        "return connection.execute(self._newest).scalar_one_or_none() == lease.fence",
+        "return found is not None and tuple(found) == (lease.fence, lease.holder)",
         "return True",
     ),
     Mutation(
@@ -181,7 +181,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what is left is not swept up",
-        "services/reconcile_loop.py",
+        "services/daemon/reconcile_loop.py",
         "    return sweep if closed else min(sweep, max(rest / SHARE_OF_REST, CLOSEST_SWEEP))",
         "    return COMPLETE_SWEEP * 999",
     ),

@@ -76,7 +76,16 @@ def test_settings_that_cannot_be_used_are_all_told_at_once(bare: Cli) -> None:
 
 
 def test_a_shell_is_given_what_completes_and_what_it_asks_for(bare: Cli) -> None:
-    script = bare.process("--show-completion", "bash")
+    script = subprocess.run(
+        [COMMAND, "--show-completion", "bash"],
+        env={
+            **bare.environment,
+            "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+        },  # whatever started the tests
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     words = {"COMP_WORDS": "report-service retry --month 2026-10 --kind hu", "COMP_CWORD": "5"}
     asked = subprocess.run(
         [COMMAND],
@@ -86,6 +95,6 @@ def test_a_shell_is_given_what_completes_and_what_it_asks_for(bare: Cli) -> None
         check=True,
     )
 
-    assert "complete -o default -F _report_service_completion report-service" in script.out
+    assert "complete -o default -F _report_service_completion report-service" in script.stdout
     assert asked.stdout == "hub_rating\n"
     assert asked.stderr == ""

@@ -61,7 +61,7 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 bench: $(VENV)/.dev ## measure speed and memory, write benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-events: $(VENV)/.dev ## generate the log contract's schema and table from events.py
+events: $(VENV)/.dev ## generate the log contract's schema and table from report_service/events/
 	$(BIN)/python -m report_service.logs.reference
 
 UV := .venv-uv/bin/uv

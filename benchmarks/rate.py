@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure, Target, ratios
 from benchmarks.stage import mock_api
-from report_service.settings.model import ObelisSettings
+from report_service.settings.obelis import ObelisSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,7 +30,7 @@ from report_service.services.rehearsal import (
     RehearsalClock,
     moment_for,
 )
-from report_service.settings.model import MOCK_API
+from report_service.settings.obelis import MOCK_API
 from report_service.settings.rules import OWN_HEADERS
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ _ELSEWHERE = (
 
 _INTRODUCTION = f"""# The log contract
 
-Generated from `report_service/events.py` by `python -m report_service.logs.reference`; do not edit.
+Generated from `report_service/events/` by `python -m report_service.logs.reference`; do not edit.
 
 Each line on standard output is one flat JSON object. What it says is one of the events below, with that event's
 fields and no others; `log-events.schema.json` says the same for programs. A field has one type and one meaning in

@@ -16,7 +16,9 @@ from report_service.domain.responses import Outcome
 HALT_AFTER = 20
 """Refusals in a row, with nothing accepted this month, after which nothing more is sent: it is permission."""
 SUSPECT_AFTER = 10
-"""403s in a row after acceptances in this run that are a firewall's throttle (a WAF's rate rule answers 403)."""
+"""403s in a row after acceptances this month that are a firewall's throttle (a WAF's rate rule answers 403).
+
+Each to a report that was not answered so before: one that was may lack permission of its own, and says nothing."""
 FIRST_PAUSE_S = 60.0
 PAUSES = 3
 """So many pauses in a row, each twice as long and with nothing accepted after it: then it is permission."""
@@ -40,14 +42,16 @@ _NOT_PERMITTED = frozenset({Outcome.FORBIDDEN, Outcome.MISDIRECTED, Outcome.REFU
 class RefusalStreak:
     """Refusals in a row, whatever their kind: 403, redirects, unknown 4xx, "not this month"."""
 
-    accepted_before: bool  # this month, before this run
-    accepted: bool = False  # in this run
+    accepted: bool  # something was, this month
     count: int = 0
     pauses: int = 0  # since something was accepted
     paused_until: float = 0.0  # monotonic
 
-    def record(self, outcome: Outcome, *, at: float) -> tuple[RefusalStreak, Cause | None]:
-        """Return what is known after an answer to a report, seen at the monotonic `at`, and what it calls for."""
+    def record(self, outcome: Outcome, *, at: float, again: bool = False) -> tuple[RefusalStreak, Cause | None]:
+        """Return what is known after an answer to a report, seen at the monotonic `at`, and what it calls for.
+
+        `again`: the answer to the report's try before this one was a 403, too.
+        """
         if outcome is Outcome.ACCEPTED:
             return replace(self, accepted=True, count=0, pauses=0), None
         if outcome not in _NOT_PERMITTED:
@@ -55,24 +59,23 @@ class RefusalStreak:
             return (replace(self, count=0) if permitted else self), None
         if self.pauses and at < self.paused_until:  # it was under way when the pause began
             return self, None
-        known = replace(self, count=self.count + 1)
         if self.accepted:
-            return known._throttled(outcome, at)  # noqa: SLF001 - its own
-        halts = known.count >= HALT_AFTER and not self.accepted_before
-        return known, Cause.HALT if halts else None
+            return (self, None) if again or outcome is not Outcome.FORBIDDEN else self._throttled(at)
+        known = replace(self, count=self.count + 1)
+        return known, Cause.HALT if known.count >= HALT_AFTER else None
 
-    def _throttled(self, outcome: Outcome, at: float) -> tuple[RefusalStreak, Cause | None]:
-        enough = 1 if self.pauses else SUSPECT_AFTER
-        if outcome is not Outcome.FORBIDDEN or self.count < enough:
-            return self, None
+    def _throttled(self, at: float) -> tuple[RefusalStreak, Cause | None]:
+        known = replace(self, count=self.count + 1)
+        if known.count < (1 if self.pauses else SUSPECT_AFTER):
+            return known, None
         if self.pauses >= PAUSES:
-            return self, Cause.HALT
+            return known, Cause.HALT
         pause_s = FIRST_PAUSE_S * 2.0**self.pauses
-        return replace(self, count=0, pauses=self.pauses + 1, paused_until=at + pause_s), Cause.PAUSE
+        return replace(known, count=0, pauses=self.pauses + 1, paused_until=at + pause_s), Cause.PAUSE
 
     @property
     def throttled(self) -> bool:
-        """Return True while a 403 counts as a firewall's throttle rather than as a report's permission."""
+        """Return True while a 403 is a firewall's throttle rather than a report's permission."""
         return self.pauses > 0
 
     def pause_left_s(self, at: float) -> float:

@@ -15,7 +15,7 @@ from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.kinds.point_rating import POINT_RATING
 from report_service.domain.refusals import BRAKE_AFTER
 from report_service.domain.responses import ApiResponse
-from report_service.errors import ApiUnavailable, ClockDisagrees, CredentialsRefused
+from report_service.errors import ApiUnavailable, ClockDisagrees, CredentialsRefused, PermissionRefused
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from tests.support.odd_apis import PAGE, FailsFirst, Firewall, stores_and_says_nothing
@@ -169,6 +169,24 @@ def test_a_firewalls_throttle_slows_the_month_down_and_puts_nothing_off_for_days
         assert process.events.of("report.stuck") == []
     assert wall.blocked < 100, "it was not gone on against"
     assert world.monotonic() < START + 1200
+
+
+def test_a_firewalls_throttle_is_known_as_such_after_a_restart(tmp_path: Path) -> None:
+    world = World(latency=constant(0.2))
+    place = site(tmp_path, world, hubs=40, points_per_hub=8, provider_groups=40)
+    with place.process(stop=lambda: "SIGTERM" if world.monotonic() > START + 5 else None) as process:
+        process.run()
+        assert 0 < process.states()[State.ACCEPTED] < 300
+    wall = Firewall(world, per_minute=0)
+    world.interpose = lambda request, answer: wall(request, answer) if request.token else answer()
+    with place.process() as process:
+        result = process.run(patience_s=600)
+        assert isinstance(result.error, PermissionRefused), "after three pauses nobody waits any longer"
+        assert [event["retry_after_s"] for event in process.events.of("pace.slowed")] == [60, 120, 240]
+        assert wall.blocked < 50, "it was not gone on against"
+        world.interpose = None
+        assert process.run(patience_s=3600).complete
+        assert process.events.of("report.stuck") == []
 
 
 # --- the token's host

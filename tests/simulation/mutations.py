@@ -152,8 +152,8 @@ MUTATIONS = (
     Mutation(
         "the API's words are kept as they are",
         OUTCOMES,
-        "            words = self.redact(excerpt(response))\n            found, after",
-        "            words = excerpt(response)\n            found, after",
+        "            words = self.redact(excerpt(response))\n            after",
+        "            words = excerpt(response)\n            after",
     ),
     Mutation(
         "a month is complete when one is missing",

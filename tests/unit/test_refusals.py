@@ -16,14 +16,17 @@ from report_service.domain.refusals import (
 )
 from report_service.domain.responses import Outcome
 
-NEW = RefusalStreak(accepted_before=False)
+NEW = RefusalStreak(accepted=False)
+ACCEPTED_BEFORE = RefusalStreak(accepted=True)
 NOT_PERMITTED = [Outcome.FORBIDDEN, Outcome.MISDIRECTED, Outcome.REFUSED, Outcome.OUT_OF_WINDOW]
 
 
-def after(streak: RefusalStreak, *outcomes: Outcome, at: float = 0.0) -> tuple[RefusalStreak, list[Cause | None]]:
+def after(
+    streak: RefusalStreak, *outcomes: Outcome, at: float = 0.0, again: bool = False
+) -> tuple[RefusalStreak, list[Cause | None]]:
     causes = []
     for outcome in outcomes:
-        streak, cause = streak.record(outcome, at=at)
+        streak, cause = streak.record(outcome, at=at, again=again)
         causes.append(cause)
     return streak, causes
 
@@ -35,8 +38,8 @@ def test_refusals_in_a_row_with_nothing_accepted_this_month_are_permission(outco
 
 
 @pytest.mark.parametrize("outcome", NOT_PERMITTED)
-def test_what_was_accepted_this_month_before_this_run_counts(outcome: Outcome) -> None:
-    _, causes = after(RefusalStreak(accepted_before=True), *[outcome] * 100)
+def test_after_an_acceptance_this_month_reports_refused_again_are_about_themselves(outcome: Outcome) -> None:
+    _, causes = after(ACCEPTED_BEFORE, *[outcome] * 100, again=True)
     assert set(causes) == {None}
 
 
@@ -54,9 +57,10 @@ def test_what_says_nothing_of_permission_neither_counts_nor_ends_a_row(outcome: 
     assert causes == [None, Cause.HALT]
 
 
-def test_403s_after_acceptances_are_a_firewall() -> None:
-    streak, causes = after(NEW, Outcome.ACCEPTED, *[Outcome.FORBIDDEN] * SUSPECT_AFTER, at=100.0)
-    assert causes == [None] * SUSPECT_AFTER + [Cause.PAUSE]
+@pytest.mark.parametrize("streak", [ACCEPTED_BEFORE, after(NEW, Outcome.ACCEPTED)[0]])
+def test_403s_after_acceptances_are_a_firewall(streak: RefusalStreak) -> None:
+    streak, causes = after(streak, *[Outcome.FORBIDDEN] * SUSPECT_AFTER, at=100.0)
+    assert causes == [None] * (SUSPECT_AFTER - 1) + [Cause.PAUSE]
     assert streak.throttled
     assert streak.pause_left_s(100.0) == FIRST_PAUSE_S
     assert streak.pause_left_s(100.0 + FIRST_PAUSE_S) == 0
@@ -86,6 +90,12 @@ def test_an_acceptance_after_a_pause_ends_the_suspicion() -> None:
     streak, _ = after(streak, Outcome.ACCEPTED, at=FIRST_PAUSE_S)
     assert not streak.throttled
     assert after(streak, *[Outcome.FORBIDDEN] * (SUSPECT_AFTER - 1), at=FIRST_PAUSE_S)[1] == [None] * 9
+
+
+def test_reports_refused_again_neither_prolong_a_row_nor_end_it() -> None:
+    nearly, _ = after(ACCEPTED_BEFORE, *[Outcome.FORBIDDEN] * (SUSPECT_AFTER - 1))
+    nearly, _ = after(nearly, *[Outcome.FORBIDDEN] * 25, again=True)
+    assert after(nearly, Outcome.FORBIDDEN)[1] == [Cause.PAUSE]
 
 
 def test_other_refusals_after_acceptances_are_no_firewall() -> None:

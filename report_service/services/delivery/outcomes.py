@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from report_service.domain.access_hints import access_hint
 from report_service.domain.delivery import PUT_OFF_S, Delivery, RetryPolicy, State, apply_outcome
-from report_service.domain.refusals import FIRST_PAUSE_S, Cause
+from report_service.domain.refusals import Cause
 from report_service.domain.responses import Classification, Outcome, classify, excerpt, full_text
 from report_service.errors import ApiUnavailable, CredentialsRefused
 from report_service.ports import AttemptResult
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from report_service.domain.api_clock import ApiClock
-    from report_service.domain.kinds import Kind
     from report_service.ports import Clock, CompletedRequest, Events, RateLimiter, ReportApi
     from report_service.services.delivery.circuits import Circuits
     from report_service.services.delivery.refusal_watch import RefusalWatch
@@ -69,7 +68,7 @@ class OutcomeHandler:
             after = None
         else:
             words = self.redact(excerpt(response))
-            found, after = self._report(completed, found, delivery, at, words)
+            after = self._report(completed, found, delivery, at, words)
         return AttemptResult(
             request_id=completed.request.request_id,
             ended_at=at,
@@ -91,8 +90,8 @@ class OutcomeHandler:
 
     def _report(
         self, completed: CompletedRequest, found: Classification, before: Delivery, at: datetime, words: str
-    ) -> tuple[Classification, Delivery]:
-        """Return what the answer is taken for, and the report after it."""
+    ) -> Delivery:
+        """Return the report after its answer."""
         response = completed.response
         put_off_s = 0.0
         if not response.cancelled:
@@ -100,7 +99,7 @@ class OutcomeHandler:
                 self._compare_clocks(response.server_date, completed, at)
             self._weigh_token(completed, found.outcome)
             self._learn_of_endpoint(completed, found.outcome, before, words)
-            found, put_off_s = self._learn_of_refusals(completed, found, before.key.kind)
+            put_off_s = self._learn_of_refusals(completed, found, before)
         after = apply_outcome(
             before,
             found,
@@ -113,7 +112,7 @@ class OutcomeHandler:
             put_off_s=put_off_s,
         )
         self._count(found.outcome, after, completed.ended)
-        return found, replace(after, detail=self.redact(after.detail))
+        return replace(after, detail=self.redact(after.detail))
 
     def _count(self, outcome: Outcome, after: Delivery, ended: float) -> None:
         self.stats.accepted += after.state is State.ACCEPTED
@@ -151,15 +150,15 @@ class OutcomeHandler:
         else:
             self.stats.unanswered = 0
 
-    def _learn_of_refusals(
-        self, completed: CompletedRequest, found: Classification, kind: Kind
-    ) -> tuple[Classification, float]:
-        """Return what the answer is taken for, and how long its report is put off at least."""
+    def _learn_of_refusals(self, completed: CompletedRequest, found: Classification, before: Delivery) -> float:
+        """Return how long the report is put off at least; more than 0: the answer is not about this report."""
         outcome = found.outcome
         if outcome is Outcome.THROTTLED:
             self._slow_down(completed)
-            return found, 0.0
-        cause = self.refusals.record(kind, outcome, at=completed.ended, words=self.redact(found.detail))
+            return 0.0
+        kind, words = before.key.kind, self.redact(found.detail)
+        again = before.last_outcome is Outcome.FORBIDDEN
+        cause = self.refusals.record(kind, outcome, at=completed.ended, words=words, again=again)
         if cause is Cause.HALT:
             self.stats.halt(self.refusals.permission_refused(outcome, access_hint(found.detail)))
         elif cause is Cause.PAUSE:
@@ -168,8 +167,8 @@ class OutcomeHandler:
             self.circuits.proven = False
             self.events.emit("pace.slowed", rate_per_minute=round(rate, 1), retry_after_s=pause_s)
         if outcome is Outcome.FORBIDDEN and self.refusals.streak.throttled:
-            return replace(found, outcome=Outcome.THROTTLED), FIRST_PAUSE_S
-        return found, PUT_OFF_S if outcome is Outcome.REJECTED and self.refusals.rejected[kind].on else 0.0
+            self.stats.throttled += 1
+        return PUT_OFF_S if outcome is Outcome.REJECTED and self.refusals.rejected[kind].on else 0.0
 
     def _slow_down(self, completed: CompletedRequest) -> None:
         retry_after_s = completed.response.retry_after_s

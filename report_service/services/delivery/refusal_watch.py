@@ -63,7 +63,7 @@ class RefusalWatch:
             month=counts.month,
             events=events,
             stats=stats,
-            streak=RefusalStreak(accepted_before=any(accepted.values())),
+            streak=RefusalStreak(accepted=any(accepted.values())),
             rejected=rejected,
             unknown=unknown,
             put_off=[kind for kind, brake in rejected.items() if brake.on],
@@ -74,9 +74,12 @@ class RefusalWatch:
         unknown = self.unknown.max_in_flight(capacity) if kind in BY_ID else capacity
         return min(unknown, self.rejected[kind].max_in_flight(capacity))
 
-    def record(self, kind: Kind, outcome: Outcome, *, at: float, words: str) -> Cause | None:
-        """Learn from an answer to a report (`at`: monotonic); return what it calls for beyond that report."""
-        self.streak, cause = self.streak.record(outcome, at=at)
+    def record(self, kind: Kind, outcome: Outcome, *, at: float, words: str, again: bool = False) -> Cause | None:
+        """Learn from an answer to a report; return what it calls for beyond that report.
+
+        `at`: monotonic. `again`: the report was refused so (403) when it was sent last, too.
+        """
+        self.streak, cause = self.streak.record(outcome, at=at, again=again)
         if outcome is Outcome.ACCEPTED:
             self.rejected[kind] = self.rejected[kind].accepted()
             self.unknown = self.unknown.accepted() if kind in BY_ID else self.unknown

@@ -2,8 +2,8 @@
 
 Others watch the service through these lines alone, so this package is an interface. A field has one type and one
 meaning in whatever event it stands. `config/monitoring/log-events.schema.json` and `config/monitoring/EVENTS.md`
-are generated from here (`make events`). To add an event: an entry in the module of its area, and one in `fields.py`
-for each new field; then generate, and emit it in a test.
+are generated from here (`make events`). To add an event: an entry in the module of its area, and one in
+`fields.py` for each new field; then generate, and emit it in a test.
 
 Levels: info is normal; a warning heals by itself or comes nearer; an error needs a person; critical means that the
 service cannot do its job, or that a window closed with something undelivered. `log.message` alone takes the level

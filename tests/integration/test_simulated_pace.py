@@ -38,7 +38,7 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
         ],
     )
     world.transit_s = lambda chance: chance.choice([0.05, 0.1, 3.0])
-    place = site(tmp_path, world, LIMITED, hubs=15, points_per_hub=9, provider_groups=10)
+    place = site(tmp_path, world, LIMITED, hubs=25, points_per_hub=9, provider_groups=10)
     for _ in range(6):
         until = world.monotonic() + random.uniform(5, 50)
         if random.random() < 0.5:
@@ -53,7 +53,7 @@ def test_fewer_than_the_limit_arrive_in_any_minute_across_restarts_and_kills(tmp
         assert process.run(patience_s=3600).complete
     assert world.mock.stats()["by_status"].get("429") is None  # type: ignore[attr-defined]
     assert most_in_a_minute(world.arrivals()) < LIMIT
-    assert most_in_a_minute(world.arrivals()) > LIMIT * 0.8  # the allowed is used
+    assert most_in_a_minute(world.arrivals()) > LIMIT * 0.95  # the allowed is used
 
 
 def test_a_run_looks_back_as_far_as_its_pacer_remembers() -> None:

@@ -69,8 +69,8 @@ class SourceSettings(Section):
     timeout_s: float = Field(
         default=300,
         gt=0,
-        le=3600,
-        description="Seconds that reading it may take: above 0, up to 3600; then the reports of its kind wait, "
+        le=900,  # no longer than a run that shows no sign of life keeps its lease (services.delivery.lease_keeper)
+        description="Seconds that reading it may take: above 0, up to 900; then the reports of its kind wait, "
         "and the others go out",
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld, LeaseLost
+from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.services.delivery.lease_keeper import ASK_AGAIN_S
 from tests.support.simulation import MONTH, Site, World, site, site_at
@@ -71,6 +72,24 @@ def test_a_second_process_waits_for_its_patience_and_names_the_holder(tmp_path: 
         first.service.ledger.leases.release(lease)
         assert second.run().complete
     assert len(place.ask("SELECT * FROM runs")) == 1
+
+
+def test_a_run_that_waits_for_long_keeps_its_lease(tmp_path: Path) -> None:
+    world = World(faults=[InjectedFault.parse("503=2700")])
+    place = site(tmp_path, world)
+    found: list[str] = []
+
+    def another_looks() -> None:
+        with place.process() as second, pytest.raises(LeaseHeld) as held:
+            second.run(patience_s=0)
+        found.append(held.value.message)
+
+    for minutes in (14, 16, 40):
+        world.after(60 * minutes, another_looks)
+    world.after(60 * 41, lambda: world.mock.set_faults([]))
+    with place.process() as first:
+        assert first.run(patience_s=3600).complete
+    assert len(found) == 3
 
 
 def test_a_second_process_goes_on_as_soon_as_the_first_lets_go(tmp_path: Path) -> None:

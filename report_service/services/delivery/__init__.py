@@ -23,5 +23,6 @@
 | a run without progress        | its patience                                  | `dispatcher`                 |
 | a store that is away          | patience; what is under way comes first       | `dispatcher`                 |
 | a process that is to end      | run.grace_s for what is in flight             | `dispatcher`                 |
-| a source                      | sources.*.timeout_s; it costs its kind alone  | `adapters.db.bounded`        |
+| a source                      | sources.*.timeout_s, to 15 min; it costs its  | `adapters.db.bounded`        |
+|                               | kind alone                                    |                              |
 """

@@ -98,6 +98,7 @@ class Dispatcher:
         """
         results: list[AttemptResult] = []
         while True:
+            self.lease.run_lives()
             try:
                 results = self._store_returned(results)
                 if not results:  # what came in has to be recorded first: some of it may be refused as well

@@ -39,15 +39,19 @@ class LeaseKeeper:
     lease: Lease
     lock: AbstractContextManager[object] = field(default_factory=threading.Lock)  # between the run and its keeper
     _lost: LeaseLost | None = None
-    _alive_at: float = field(init=False)  # monotonic: when the run last asked for the lease
+    _alive_at: float = field(init=False)  # monotonic: the run's last sign of life
 
     def __post_init__(self) -> None:
         """Begin."""
-        self._alive_at = self.clock.monotonic()
+        self.run_lives()
 
     def keep(self, background: Background) -> Callable[[], None]:
         """Renew the lease from time to time, until what is returned is called."""
         return background.every(LOOK_S, self.renew_if_due)
+
+    def run_lives(self) -> None:
+        """Note a sign of life of the run: it may wait for longer than IDLE_S, and asks for nothing meanwhile."""
+        self._alive_at = self.clock.monotonic()
 
     def renew_if_due(self) -> None:
         """Renew the lease if it has little time left; if the store is away, the next look tries again."""
@@ -61,7 +65,7 @@ class LeaseKeeper:
 
     def ensure_held(self) -> Lease:
         """Return the lease; raise LeaseLost, or StoreUnavailable if it ended and whose it is cannot be known."""
-        self._alive_at = self.clock.monotonic()
+        self.run_lives()
         return self.renew() if self.expired else self.lease
 
     def renew(self) -> Lease:

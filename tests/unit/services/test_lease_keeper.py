@@ -10,6 +10,7 @@ import pytest
 from report_service.errors import LeaseLost, StoreUnavailable
 from report_service.ports import Lease
 from report_service.services.delivery.lease_keeper import IDLE_S, LOOK_S, LeaseKeeper
+from report_service.settings.model import SourceSettings
 from tests.support.fakes import FakeClock, NoBackground
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ def test_once_lost_it_is_lost_for_good() -> None:
     with pytest.raises(LeaseLost, match="another has it"):
         keeper.renew()
     assert keeper.expired
+
+
+def test_a_source_that_takes_as_long_as_it_may_costs_nobody_the_lease() -> None:
+    assert SourceSettings.model_json_schema()["properties"]["timeout_s"]["maximum"] == IDLE_S
 
 
 @pytest.mark.parametrize(("idle_s", "renews"), [(IDLE_S - 1, True), (IDLE_S, True), (IDLE_S + 1, False)])

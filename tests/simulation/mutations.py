@@ -181,7 +181,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what is left is not swept up",
-        "services/daemon/reconcile_loop.py",
+        "domain/reconcile_rule.py",
         "    return sweep if closed else min(sweep, max(rest / SHARE_OF_REST, CLOSEST_SWEEP))",
         "    return COMPLETE_SWEEP * 999",
     ),

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from report_service.domain.months import ReportMonth
+from report_service.domain.reconcile_rule import COMPLETE_SWEEP, LastRun, ReconcileTask, RunEnd, task_for
 from report_service.domain.timetable import Timetable
-from report_service.services.daemon.reconcile_loop import COMPLETE_SWEEP, LastRun, ReconcileTask, RunEnd, task_for
 
 TABLE = Timetable(
     zone=ZoneInfo("Europe/Berlin"), day=1, hour=6, jitter_s=1800, guard_s=60, owner="a charge point operator"

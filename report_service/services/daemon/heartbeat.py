@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import DONE
+from report_service.domain.reconcile_rule import RunEnd
 from report_service.errors import StoreUnavailable
 from report_service.ports import HealthSnapshot
-from report_service.services.daemon.reconcile_loop import RunEnd
 from report_service.services.outlook import outlook
 from report_service.services.run_result import counts_of
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from report_service.domain.api_clock import ApiClock
     from report_service.domain.months import ReportMonth, SubmissionWindow
+    from report_service.domain.reconcile_rule import LastRun
     from report_service.domain.timetable import Timetable
     from report_service.ports import Clock, Events, Ledger, MonthCounts
     from report_service.services.daemon.health import WorkerHealth
-    from report_service.services.daemon.reconcile_loop import LastRun, ReconcileLoop
+    from report_service.services.daemon.reconcile_loop import ReconcileLoop
 
 CLOSING_DAYS = 5
 """From so many days before its end on, a window that closes with something undelivered is told of each day."""

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from report_service.adapters.clock import SystemClock
 from report_service.adapters.db import schema
 from report_service.adapters.db.attempts import SqlAttemptLog
-from report_service.adapters.db.corrections import SqlCorrectionLog
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.evidence import SqlEvidenceLog
 from report_service.adapters.db.hand_ins import SqlHandInStore
@@ -79,7 +78,6 @@ def ledger_in(store: Store, *, endpoint: str, cpo_id: str, instance: str, clock:
         waivers=SqlWaiverStore(store, cpo_id),
         hand_ins=SqlHandInStore(store, scope),
         attempts=SqlAttemptLog(store, scope, leases, instance=instance),
-        corrections=SqlCorrectionLog(store, scope, leases, instance=instance),
         leases=leases,
         status=SqlStatusQueries(store, scope),
         history=SqlHistory(store, scope),

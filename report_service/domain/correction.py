@@ -9,13 +9,20 @@ outlives a kill.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from report_service.domain.responses import Classification, Outcome, echo_differences
+from report_service.domain.delivery import Delivery, State
+from report_service.domain.responses import Outcome, echo_differences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from report_service.domain.delivery import RetryPolicy
     from report_service.domain.kinds import DeliveryKey
     from report_service.domain.planning import Payload
+    from report_service.domain.responses import Classification
 
 TRIES = 4
 """How often one correction is sent in one call; then it is left to the next call."""
@@ -41,31 +48,59 @@ class Correction:
     put: Payload  # what is sent
     echo_differed: bool  # what OBELIS has was in doubt before
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionState:
-    """How a report stands after an answer to its correction."""
-
-    sha256: str  # of the create body that OBELIS is taken to have
-    echo_differs: bool  # what it has is not what was sent, or nobody knows
-    detail: str
-    settled: bool  # False: to be sent again
-
-
-def after_answer(correction: Correction, found: Classification, *, in_doubt: bool) -> CorrectionState:
-    """Return how the report stands; `in_doubt`: an earlier try of this correction has an unknown end."""
-    if found.outcome is Outcome.ACCEPTED:
-        differs = echo_differences(correction.put.body, found.echo or {})
-        return CorrectionState(
-            sha256=correction.desired.sha256,
-            echo_differs=bool(differs),
-            detail="the API stored otherwise: " + "; ".join(differs) if differs else "",
-            settled=True,
+    def delivery(self) -> Delivery:
+        """Return it as it is sent; its state then says what became of the PUT, not of the report."""
+        return Delivery(
+            row=self.row,
+            key=self.key,
+            state=State.PENDING,
+            path=self.put.path,
+            payload_sha256=self.put.sha256,
+            body=self.put.body,
+            correction=self,
         )
-    left = CorrectionState(
-        sha256=correction.reported_sha256,
-        echo_differs=correction.echo_differed or in_doubt or found.outcome.is_ambiguous,
-        detail=f"the correction was not taken ({found.outcome}): {found.detail}",
-        settled=found.outcome not in _AGAIN,
+
+
+def apply_to_correction(
+    delivery: Delivery,
+    verdict: Classification,
+    *,
+    http_status: int | None,
+    at: datetime,
+    last_send: datetime,
+    retry: RetryPolicy,
+    retry_after_s: float | None,
+    uniform: Callable[[], float],
+    put_off_s: float = 0.0,
+) -> Delivery:
+    """Return the delivery of a correction after an answer, or the lack of one; as `delivery.apply_outcome` does.
+
+    `accepted`: OBELIS has what was desired, or says what it has instead. `retrying`: to be sent again.
+    `rejected`: left to the next call, with the reason.
+    """
+    outcome, correction = verdict.outcome, delivery.correction
+    assert correction is not None
+    tries = delivery.attempts + 1
+    tried = replace(
+        delivery, attempts=tries, last_outcome=outcome, http_status=http_status, next_attempt_at=None, detail=""
     )
-    return left if left.settled else replace(left, detail=f"the correction has no answer yet: {found.detail}")
+    if outcome is Outcome.ACCEPTED:
+        differs = echo_differences(delivery.body, verdict.echo or {})
+        said = "the API stored otherwise: " + "; ".join(differs) if differs else ""
+        return replace(tried, state=State.ACCEPTED, in_doubt=False, echo_differs=bool(differs), detail=said)
+    in_doubt = delivery.in_doubt or outcome.is_ambiguous
+    left = replace(
+        tried,
+        state=State.REJECTED,
+        in_doubt=in_doubt,
+        echo_differs=correction.echo_differed or in_doubt,
+        detail=f"the correction was not taken ({outcome}): {verdict.detail}",
+    )
+    if outcome not in _AGAIN:
+        return left
+    left = replace(left, detail=f"the correction has no answer yet: {verdict.detail}")
+    if tries >= TRIES:
+        return left
+    remaining_s = (last_send - at).total_seconds()
+    delay_s = retry.delay_s(outcome, tries, remaining_s=remaining_s, retry_after_s=retry_after_s, uniform=uniform)
+    return replace(left, state=State.RETRYING, next_attempt_at=at + timedelta(seconds=max(delay_s, put_off_s)))

@@ -13,6 +13,7 @@ from report_service.errors import IllegalTransition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from report_service.domain.correction import Correction
     from report_service.domain.kinds import DeliveryKey
 
 
@@ -174,6 +175,7 @@ class Delivery:
     http_status: int | None = None
     detail: str = ""
     next_attempt_at: datetime | None = None
+    correction: Correction | None = None  # what the bytes put right; None: they create the report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from report_service.domain.correction import Correction, CorrectionState
+    from report_service.domain.correction import Correction
     from report_service.domain.delivery import Delivery
     from report_service.domain.inventory_check import InventoryRecord
     from report_service.domain.kinds import DeliveryKey, Kind
@@ -47,6 +47,7 @@ class AttemptStart:
     payload_sha256: str | None
     run_id: str
     started_at: datetime
+    correction: Correction | None = None  # what it puts right; None: it creates a report, or asks for a token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,10 +253,13 @@ class AttemptLog(Protocol):
     def put_off_rejected(self, month: ReportMonth, kind: Kind, *, until: datetime, lease: Lease) -> int:
         """Make a kind's rejected reports due again at an instant, without a verdict on them; return how many."""
 
-    def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
+    def record(
+        self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease
+    ) -> Sequence[AttemptStart]:
         """Write outcomes and intents in one transaction; with a lost lease only the attempts' outcomes.
 
-        Raise IllegalTransition, and write nothing, for a report that is in flight or done.
+        Return the starts that may go out: a correction whose report is not as it was any more is left out. Raise
+        IllegalTransition, and write nothing, for a report that is to be created and is in flight or done.
         """
 
     def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
@@ -275,36 +279,6 @@ class AttemptLog(Protocol):
         """Make what is still open `missed` or `unresolved`; return those reports.
 
         What is not due any more and has an unknown end becomes `unresolved`, too, but nobody waits for it.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionStart:
-    """A PUT that is about to go out."""
-
-    correction: Correction
-    start: AttemptStart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionResult:
-    """What became of a PUT, and what that makes of its report."""
-
-    correction: Correction
-    result: AttemptResult  # its delivery names the report and what was sent
-    after: CorrectionState
-
-
-class CorrectionLog(Protocol):
-    """Corrections of accepted reports: attempts like others, with a PUT."""
-
-    def record(
-        self, ended: Sequence[CorrectionResult], starts: Sequence[CorrectionStart], *, lease: Lease
-    ) -> list[CorrectionStart]:
-        """Write results and starts in one transaction; return the starts that may go out.
-
-        One whose report is not as it was any more is left out. With a lost lease only the attempts' outcomes are
-        written, and LeaseLost is raised.
         """
 
 
@@ -375,7 +349,6 @@ class Ledger:
     waivers: WaiverStore
     hand_ins: HandInStore
     attempts: AttemptLog
-    corrections: CorrectionLog
     leases: LeaseStore
     status: StatusQueries
     history: History

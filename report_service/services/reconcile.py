@@ -107,8 +107,7 @@ class Reconciler:
         send: bool,
         accepted_by: str,
     ) -> None:
-        end_keeping = lease.keep(self.background)
-        try:
+        with lease.kept(self.background, events):
             closed = self._plan(lease, run, result, events, accepted_by=accepted_by)
             if send and not closed:
                 dispatcher = self.delivery.dispatcher(
@@ -117,9 +116,6 @@ class Reconciler:
                 result.stats = dispatcher.stats
                 dispatcher.run()
                 result.error = dispatcher.stats.halted or result.error
-        finally:
-            end_keeping()
-            self._release(lease, events)
 
     def _plan(
         self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, accepted_by: str
@@ -179,12 +175,6 @@ class Reconciler:
         else:
             lost = {state.value: month_counts.count([state]) for state in (State.MISSED, State.UNRESOLVED)}
             events.emit("window.missed", **counts, **lost, detail=month_counts.inventory_doubt or None)
-
-    def _release(self, lease: LeaseKeeper, events: Events) -> None:
-        try:
-            lease.release()
-        except StoreUnavailable as exc:  # it ends by itself; what went wrong before this matters more
-            events.emit("store.lost", detail=exc.message)
 
     def _finish(
         self, run: RunRecord, result: RunResult, events: Events, *, crash: BaseException | None = None

@@ -16,7 +16,7 @@ from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
 from report_service.errors import ApiUnavailable, CorrectionsRefused, CredentialsRefused, LeaseHeld
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.services.correct import Correcting, to_correct
-from tests.support.simulation import CLOSES, MONTH, Kill, ProcessDied, World, site, site_at
+from tests.support.simulation import CLOSES, MONTH, Kill, ProcessDied, StoreAway, World, site, site_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def found(process: Process) -> list[Difference]:
     return to_correct(service.ledger.history, explaining, service.wire, MONTH, at=at)
 
 
-def correcting(process: Process) -> Correcting:
+def correcting(process: Process, patience_s: float = 600) -> Correcting:
     reconciler = process.reconciler
     return Correcting(
         ledger=reconciler.ledger,
@@ -56,7 +56,7 @@ def correcting(process: Process) -> Correcting:
         background=reconciler.background,
         events=process.events,
         run_id="of the plan",
-        patience_s=0,
+        patience_s=patience_s,
     )
 
 
@@ -248,7 +248,7 @@ def test_one_process_delivers_or_corrects_at_a_time(tmp_path: Path) -> None:
         differences = found(process)
         other.service.ledger.leases.acquire("another", at=0)
         with pytest.raises(LeaseHeld):
-            corrected(process, differences)
+            correcting(process, patience_s=0).run([one.correction for one in differences])
     assert puts(place.world) == []
 
 
@@ -261,6 +261,33 @@ def test_corrections_keep_the_pace(tmp_path: Path) -> None:
         assert len(corrected(process).corrected) == 40
 
     assert place.world.monotonic() - began >= 39 * 60 / 60
+
+
+def test_a_store_that_goes_away_costs_only_time_wherever_it_does(tmp_path: Path) -> None:
+    place = delivered(site(tmp_path, World()))
+
+    def away_at(step: int) -> StoreAway:
+        """Correct while the store goes away at a step."""
+        cost = 20 + step % 100
+        change(place, cost)
+        with place.process() as process:
+            differences = found(process)
+        away = StoreAway(place.world, step)
+        with place.process(tap=away) as process:
+            done = corrected(process, differences)
+            assert (len(done.corrected), done.left, done.error) == (3, {}, None)
+            if "ledger.release" not in away.steps[:step]:
+                names = process.events.names()
+                assert names.count("store.lost") == names.count("store.recovered") == 1
+        assert_corrected(place, cost)
+        began = away.began or 0.0
+        assert not [at for at in place.world.arrivals() if began < at < began + 30]
+        return away
+
+    at = away_at(9_999).steps.index("ledger.record")
+    while "ledger.release" not in away_at(at + 1).steps[: at + 1]:
+        at += 1
+    assert at > 20
 
 
 def test_a_kill_at_any_step_is_made_good_by_the_next_call(store_url: str) -> None:

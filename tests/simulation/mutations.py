@@ -65,8 +65,8 @@ MUTATIONS = (
     Mutation(
         "the window is not asked when a request leaves",
         DISPATCHER,
-        "self.gate.check_report if delivery else self.gate.check_token",
-        "self.gate.check_token",
+        "self.gate.check_report if windowed else self.gate.check_lease",
+        "self.gate.check_lease",
     ),
     Mutation(
         "the API's clock is ignored",

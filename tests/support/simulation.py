@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from report_service.domain.delivery import State
     from report_service.ports import (
         AttemptLog,
-        CorrectionLog,
         LeaseStore,
         Ledger,
         PlanStore,
@@ -431,7 +430,6 @@ def _tapped_ledger(ledger: Ledger, tap: Callable[[str], None]) -> Ledger:
         plans=cast("PlanStore", Tapped(ledger.plans, "ledger", tap)),
         waivers=cast("WaiverStore", Tapped(ledger.waivers, "ledger", tap)),
         attempts=cast("AttemptLog", Tapped(ledger.attempts, "ledger", tap)),
-        corrections=cast("CorrectionLog", Tapped(ledger.corrections, "ledger", tap)),
         leases=cast("LeaseStore", Tapped(ledger.leases, "ledger", tap)),
         status=cast("StatusQueries", Tapped(ledger.status, "ledger", tap)),
         runs=cast("RunLog", Tapped(ledger.runs, "ledger", tap)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, true, update
 
-from report_service.adapters.db import evidence, status_queries
+from report_service.adapters.db import corrections, evidence, status_queries
 from report_service.adapters.db.tables import attempts, deliveries, payloads
 from report_service.domain.delivery import OPEN, SENDABLE, Delivery, State, Trigger, next_state
 from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
@@ -120,16 +120,21 @@ class SqlAttemptLog:
     def _sendable(self, month: ReportMonth) -> ColumnElement[bool]:
         return and_(self._scope.due(month), _D.state.in_(_SENDABLE))
 
-    def record(self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease) -> None:
+    def record(
+        self, ended: Sequence[AttemptResult], starts: Sequence[AttemptStart], *, lease: Lease
+    ) -> Sequence[AttemptStart]:
+        begun: Sequence[AttemptStart] = ()
         with self._store.write() as connection:
             holds = self._leases.holds(connection, lease)
-            end_attempts(connection, ended)
+            _end_attempts(connection, ended)
             evidence.append(connection, self._scope, ended)
             if holds:
                 _conclude(connection, ended)
-                self._intend(connection, starts)
+                begun = corrections.begin(connection, starts)
+                self._intend(connection, begun)
         if not holds:
             raise self._leases.lost()
+        return begun
 
     def recover_in_flight(self, *, at: datetime, timeout_s: float, lease: Lease) -> int:
         begun = select(func.max(attempts.c.started_at)).where(attempts.c.delivery_id == _D.id).scalar_subquery()
@@ -188,12 +193,16 @@ class SqlAttemptLog:
         ]
         if rows:
             connection.execute(insert(attempts), rows)
-        sent = [{"d_id": one.delivery, "at": one.started_at} for one in starts if one.delivery is not None]
+        sent = [
+            {"d_id": one.delivery, "at": one.started_at}
+            for one in starts
+            if one.delivery is not None and one.correction is None
+        ]
         if sent and connection.execute(_SEND, sent).rowcount != len(sent):
             raise IllegalTransition("a report was to be sent that is in flight, or done")
 
 
-def end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
+def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
     """Write what became of requests; what it makes of their reports is for `_conclude`."""
     rows = [
         {
@@ -211,7 +220,12 @@ def end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None
 
 def _conclude(connection: Connection, ended: Sequence[AttemptResult]) -> None:
     """Write what requests made of their reports."""
-    rows = [_conclusion(one.delivery, one.ended_at) for one in ended if one.delivery is not None]
+    rows = []
+    for after, at in ((one.delivery, one.ended_at) for one in ended):
+        if after is not None and after.correction is not None:
+            corrections.conclude(connection, after.correction, after, at)
+        elif after is not None:
+            rows.append(_conclusion(after, at))
     if rows:
         connection.execute(_CONCLUDE, rows)
 

@@ -1,4 +1,4 @@
-"""Delivering a month: what may be sent when, what came back, and what that means for the rest.
+"""Delivering a month, or corrections: what may be sent when, what came back, and what that means for the rest.
 
 `dispatcher` is the loop (choose, record, hand out, wait), `gate` the one place that says now, when, or never,
 `outcomes` what everything learns of an answer. Law 8: everything has a bound. Where each lives:
@@ -17,6 +17,9 @@
 | an answer nobody can read     | three sends, then as a refused report         | `domain.delivery`            |
 | a report's next try           | back-off to retry.cap_s, a quarter of what is | `domain.delivery`            |
 |                               | left of the window                            | (RetryPolicy)                |
+| a correction                  | four sends, then left to the next call        | `domain.correction`          |
+| the API takes no corrections  | 3 refused in a row, none taken: halt          | `corrections`                |
+| corrections get no answer     | 10 in a row: halt                             | `corrections`                |
 | the lease                     | 60 s, renewed each 20 s beside the run        | `lease_keeper`               |
 | a run that hangs              | 15 min without a sign of life ends its lease  | `lease_keeper`               |
 | one request                   | obelis.timeout_s, below half of the lease     | `adapters.obelis.transport`  |

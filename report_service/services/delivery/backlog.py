@@ -1,10 +1,10 @@
-"""What is due of one month: read from the ledger a page at a time, a queue a kind."""
+"""What is to be sent: of one month, read from the ledger a page at a time, a queue a kind."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from report_service.domain.kinds import KINDS
 
@@ -31,12 +31,39 @@ class _Queue:
     due_at: float = NEVER  # when the first of those that wait is due
 
 
+class Backlog(Protocol):
+    """What a dispatcher sends. Any call raises StoreUnavailable."""
+
+    def has(self, kind: Kind) -> bool:
+        """Return True if something of the kind is due."""
+
+    def take(self, kind: Kind) -> Delivery:
+        """Return the next of the kind; `has` said that there is one."""
+
+    def take_probe(self, kind: Kind, *, tried: bool) -> Delivery | None:
+        """Return one that was tried before, or one that was not; None: none of these is due."""
+
+    def awaits_retry(self, kind: Kind) -> bool:
+        """Return True if something of the kind is due later, so that there will be one to probe with."""
+
+    def recorded(self) -> None:
+        """Note that the ledger has the start of everything that was taken, and the result of what came back."""
+
+    def ended(self, delivery: Delivery) -> None:
+        """Note what became of one that was sent, or was not to be sent after all."""
+
+    def look_again(self) -> None:
+        """Forget what was taken and not recorded: the ledger may have it or not."""
+
+    def next_due_at(self) -> float:
+        """Return the monotonic moment at which the next is due that is not yet; NEVER if none waits."""
+
+
 @dataclass(slots=True, kw_only=True)
-class Backlog:
-    """Gives the reports of one month that may be sent.
+class ReportBacklog:
+    """The reports of one month that may be sent (`Backlog`).
 
     The ledger is read only when everything taken before has been recorded: it would give the same report twice.
-    Any call raises StoreUnavailable.
     """
 
     attempts: AttemptLog
@@ -47,7 +74,6 @@ class Backlog:
     _put_off: dict[Kind, float] = field(default_factory=dict)  # what was put off, and the ledger does not know yet
 
     def has(self, kind: Kind) -> bool:
-        """Return True if a report of the kind is due."""
         queue, now = self._queues[kind], self.clock.monotonic()
         newly_due = now >= queue.due_at and now - queue.read_at >= READ_AGAIN_S
         if not self._taken and (newly_due or (not queue.page and (queue.more or now >= queue.due_at))):
@@ -55,38 +81,35 @@ class Backlog:
         return bool(queue.page)
 
     def take(self, kind: Kind) -> Delivery:
-        """Return the next report of the kind; `has` said that there is one."""
         self._taken = True
         return self._queues[kind].page.popleft()
 
     def recorded(self) -> None:
-        """Note that the ledger has the start of everything that was taken, and the result of what was put off."""
         self._taken = False
         self._put_off.clear()
 
     def take_probe(self, kind: Kind, *, tried: bool) -> Delivery | None:
-        """Return a report that was tried before, or one that was not; None: none of these is due."""
         found = self.attempts.due(self.month, kind, at=self.clock.now(), limit=1, tried=tried)
         self._queues[kind] = _Queue()  # it may stand on the page as well
         self._taken = self._taken or bool(found)
         return found[0] if found else None
 
     def awaits_retry(self, kind: Kind) -> bool:
-        """Return True if a report of the kind is due later, so that there will be one to probe with."""
         return self.attempts.next_attempt(self.month, kind, after=self.clock.now()) is not None
 
-    def put_off(self, kind: Kind, until: float) -> None:
-        """Note that a report of the kind is due again at a moment."""
+    def ended(self, delivery: Delivery) -> None:
+        if delivery.next_attempt_at is None:
+            return
+        again_s = (delivery.next_attempt_at - self.clock.now()).total_seconds()
+        kind, until = delivery.key.kind, self.clock.monotonic() + max(again_s, 0.0)
         queue = self._queues[kind]
         queue.due_at = min(queue.due_at, until)
         self._put_off[kind] = min(self._put_off.get(kind, NEVER), until)
 
     def look_again(self) -> None:
-        """Forget what was read: the ledger has changed."""
         self._queues, self._taken = {kind: _Queue() for kind in KINDS}, False
 
     def next_due_at(self) -> float:
-        """Return the moment at which the next report is due that is not yet; NEVER if none waits."""
         return min((queue.due_at for queue in self._queues.values() if not queue.page), default=NEVER)
 
     def _read(self, kind: Kind, queue: _Queue, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Send what is due of a month: choose, record, hand out, wait.
+"""Send what is due of a month, or corrections: choose, record, hand out, wait.
 
 One coordinator (the caller's thread) owns the ledger; workers only exchange bytes. Each turn of `Dispatcher.run`:
 
@@ -53,6 +53,8 @@ SLICE_S = 0.5
 GATHER_S = 0.01
 """How long the first result waits for others: a transaction costs as much as ten results in it. Much less than
 the 30 ms between two requests at the API's limit."""
+CHANGED = "it changed in the ledger meanwhile"
+"""Why a correction is left to the next call that was never sent."""
 ANOTHER_PROBE_S = 2.0
 """How often an open circuit looks whether a report that failed before is due again, to probe with it."""
 
@@ -67,7 +69,7 @@ class Outgoing:
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """One run's delivery of one month."""
+    """One run's delivery of one month, or one call's corrections."""
 
     attempts: AttemptLog
     lease: LeaseKeeper
@@ -105,7 +107,7 @@ class Dispatcher:
                     self._put_off_refused()
                 outgoing = self._choose()
                 if results or outgoing:
-                    self._record(results, outgoing)
+                    outgoing = self._record(results, outgoing)
                 elif self._is_over():
                     self._store_is_back()
                     self.stats.rate_per_minute = self.gate.rate_limiter.rate_per_minute(self.clock.monotonic())
@@ -165,7 +167,11 @@ class Dispatcher:
 
     def _start(self, delivery: Delivery, token: Token, at: float) -> Outgoing:
         request = Request(
-            request_id=self.new_id(), verb="POST", path=delivery.path, body=delivery.body, token=token.value
+            request_id=self.new_id(),
+            verb="POST" if delivery.correction is None else "PUT",
+            path=delivery.path,
+            body=delivery.body,
+            token=token.value,
         )
         self.gate.started(request.request_id, delivery.key.kind, at)
         return Outgoing(start=self._start_of(request, delivery), delivery=delivery)
@@ -182,6 +188,7 @@ class Dispatcher:
             payload_sha256=delivery.payload_sha256 if delivery else None,
             run_id=self.run_id,
             started_at=self.clock.now(),
+            correction=delivery.correction if delivery else None,
         )
 
     def _hold(self, until: At) -> None:
@@ -195,9 +202,18 @@ class Dispatcher:
 
     # --- 2. record, 3. hand out
 
-    def _record(self, results: Sequence[AttemptResult], outgoing: Sequence[Outgoing]) -> None:
-        self.attempts.record(results, [one.start for one in outgoing], lease=self.lease.ensure_held())
+    def _record(self, results: Sequence[AttemptResult], outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """Write them; return what may go out: not what somebody else corrected meanwhile."""
+        starts = [one.start for one in outgoing]
+        begun = self.attempts.record(results, starts, lease=self.lease.ensure_held())
         self.backlog.recorded()
+        if len(begun) == len(outgoing):
+            return list(outgoing)
+        for one in outgoing:
+            if one.delivery is not None and one.start not in begun:
+                self.gate.ended(one.start.request.request_id)
+                self.backlog.ended(replace(one.delivery, state=State.REJECTED, detail=CHANGED))
+        return [one for one in outgoing if one.start in begun]
 
     def _hand_out(self, outgoing: Sequence[Outgoing]) -> None:
         for one in outgoing:
@@ -205,19 +221,20 @@ class Dispatcher:
             self._sent[request.request_id] = delivery and replace(delivery, state=State.IN_FLIGHT)
             self.stats.sent += delivery is not None
             self.stats.tokens += delivery is None
-            self.executor.submit(request, self.gate.check_report if delivery else self.gate.check_token)
+            windowed = delivery is not None and delivery.correction is None
+            self.executor.submit(request, self.gate.check_report if windowed else self.gate.check_lease)
 
     def _announce(self, results: Sequence[AttemptResult]) -> None:
         for one in results:
-            if one.delivery is not None:
+            if one.delivery is not None and one.delivery.correction is None:
                 announce(self.events, one, one.delivery)
 
     def _put_off_refused(self) -> None:
         """Put off what was rejected of kinds of which everything is: it is not final (`domain.refusals`)."""
         refusals, until = self.outcomes.refusals, self.clock.now() + timedelta(seconds=PUT_OFF_S)
-        while refusals.put_off:
+        while refusals.month is not None and refusals.put_off:
             kind, lease = refusals.put_off[-1], self.lease.ensure_held()
-            self.attempts.put_off_rejected(self.backlog.month, kind, until=until, lease=lease)
+            self.attempts.put_off_rejected(refusals.month, kind, until=until, lease=lease)
             refusals.put_off.pop()
 
     # --- 4. wait
@@ -294,9 +311,8 @@ class Dispatcher:
                 self.gate.ended(request_id)
                 results.append(self.outcomes.handle(completed, self._sent.pop(request_id)))
         for one in results:
-            if one.delivery is not None and one.delivery.next_attempt_at is not None:
-                again_s = (one.delivery.next_attempt_at - self.clock.now()).total_seconds()
-                self.backlog.put_off(one.delivery.key.kind, self.clock.monotonic() + max(again_s, 0.0))
+            if one.delivery is not None:
+                self.backlog.ended(one.delivery)
         return results
 
     def _gather(self, timeout_s: float) -> list[CompletedRequest]:

@@ -67,7 +67,7 @@ class Never:
 class SendGate:
     """Decides for one run. Moments are monotonic seconds."""
 
-    window: SubmissionWindow
+    window: SubmissionWindow | None  # None: corrections are sent, which have none
     clock: Clock
     api_clock: ApiClock
     lease: LeaseKeeper
@@ -90,9 +90,7 @@ class SendGate:
         """Return why nothing at all goes out any more in this run, if that is so."""
         if self.stats.halted is not None:
             return Never(self.stats.halted.message)
-        why = self.stop()
-        if why is None and not self.window.is_open(self.clock.now()):
-            why = f"the window of {self.window.month} is not open"
+        why = self.stop() or self._closed()
         return Never(why) if why else None
 
     def order(self, kinds: Sequence[Kind]) -> Sequence[Kind]:
@@ -121,17 +119,27 @@ class SendGate:
 
     def check_report(self) -> str | None:
         """Return why a report must not go out at this very moment; the worker asks, last of all."""
-        if not self.window.is_open(self.clock.now()):
-            return f"the window of {self.window.month} is not open"
+        if self.window is None:
+            return "only corrections may go out without a window"
+        if (closed := self._closed()) is not None:
+            return closed
         held = self._window(self.clock.monotonic())
-        return self.check_token() or (held.why if held else None)
+        return self.check_lease() or (held.why if held else None)
 
-    def check_token(self) -> str | None:
-        """Return why a token request must not go out at this very moment: it has no window."""
+    def check_lease(self) -> str | None:
+        """Return why what has no window, a token request or a correction, must not go out at this very moment."""
         return "the right to deliver ended before it could go out" if self.lease.expired else None
+
+    def _closed(self) -> str | None:
+        """Law 1, by our clock."""
+        if self.window is None or self.window.is_open(self.clock.now()):
+            return None
+        return f"the window of {self.window.month} is not open"
 
     def _window(self, at: float) -> At | None:
         """Law 1, by the API's clock as far as that is known; by ours `over` says it."""
+        if self.window is None:
+            return None
         now = self.clock.now()
         skew_s = self.api_clock.skew_s(now, at=at)
         if self.window.is_open(now, skew_s=skew_s):

@@ -10,13 +10,14 @@ IDLE_S    without a sign of life from its run the keeper lets go: a run that han
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from report_service.errors import LeaseHeld, LeaseLost, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from report_service.ports import Background, Clock, Events, Lease, LeaseStore
@@ -52,6 +53,19 @@ class LeaseKeeper:
     def run_lives(self) -> None:
         """Note a sign of life of the run: it may wait for longer than IDLE_S, and asks for nothing meanwhile."""
         self._alive_at = self.clock.monotonic()
+
+    @contextmanager
+    def kept(self, background: Background, events: Events) -> Iterator[None]:
+        """Keep the lease within this, and then let another have it; if the store is away, it ends by itself."""
+        end_keeping = self.keep(background)
+        try:
+            yield
+        finally:
+            end_keeping()
+            try:
+                self.release()
+            except StoreUnavailable as exc:  # what went wrong before this matters more
+                events.emit("store.lost", detail=exc.message)
 
     def renew_if_due(self) -> None:
         """Renew the lease if it has little time left; if the store is away, the next look tries again."""

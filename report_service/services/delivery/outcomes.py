@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from report_service.domain.access_hints import access_hint
+from report_service.domain.correction import apply_to_correction
 from report_service.domain.delivery import PUT_OFF_S, Delivery, RetryPolicy, State, apply_outcome
 from report_service.domain.refusals import Cause
 from report_service.domain.responses import Classification, Outcome, classify, excerpt, full_text
@@ -100,7 +101,8 @@ class OutcomeHandler:
             self._weigh_token(completed, found.outcome)
             self._learn_of_endpoint(completed, found.outcome, before, words)
             put_off_s = self._learn_of_refusals(completed, found, before)
-        after = apply_outcome(
+        apply = apply_outcome if before.correction is None else apply_to_correction
+        after = apply(
             before,
             found,
             http_status=response.http_status,

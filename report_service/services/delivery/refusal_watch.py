@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
+    from report_service.errors import RunHalted
     from report_service.ports import Events, MonthCounts
     from report_service.services.delivery.run_stats import RunStats
 
@@ -28,7 +29,7 @@ BY_ID = frozenset(kind for kind in KINDS if kind.subject in {HUB, POINT})
 class RefusalWatch:
     """One run's refusals, beginning with what the ledger knows of the month's."""
 
-    month: ReportMonth
+    month: ReportMonth | None  # None: of corrections, whatever their months
     events: Events
     stats: RunStats
     streak: RefusalStreak
@@ -89,7 +90,7 @@ class RefusalWatch:
             self._not_found(words)
         return cause
 
-    def permission_refused(self, outcome: Outcome, hint: str) -> PermissionRefused:
+    def permission_refused(self, outcome: Outcome, hint: str) -> RunHalted:
         """Return what halts a run of which everything is refused."""
         return PermissionRefused(f"report after report was {outcome}, and none accepted", hint=hint)
 

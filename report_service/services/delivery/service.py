@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from report_service.domain.api_clock import ApiClock
-from report_service.services.delivery.backlog import Backlog
+from report_service.services.delivery.backlog import ReportBacklog
 from report_service.services.delivery.circuits import Circuits
+from report_service.services.delivery.corrections import CorrectionRefusals
 from report_service.services.delivery.dispatcher import Dispatcher
 from report_service.services.delivery.gate import SendGate
 from report_service.services.delivery.outcomes import OutcomeHandler
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
         RequestExecutor,
         StatusQueries,
     )
+    from report_service.services.delivery.backlog import Backlog
+    from report_service.services.delivery.corrections import CorrectionBacklog
     from report_service.services.delivery.lease_keeper import LeaseKeeper
 
 LOOK_BACK_S = 100.0
 """How far back requests count into the pace: a minute, and the time that one may take."""
+NO_END = datetime.max.replace(tzinfo=UTC)
+"""When the window of what has none ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +65,49 @@ class DeliveryService:
     def dispatcher(
         self, window: SubmissionWindow, *, run_id: str, lease: LeaseKeeper, events: Events, patience_s: float
     ) -> Dispatcher:
-        """Return what delivers the window's month in one run; raise StoreUnavailable.
-
-        A run begins with one request, until the API has proven that it answers.
-        """
-        now = self.clock.monotonic()
-        stats = RunStats(began_at=now, progress_at=now)
-        rate_limiter = self.new_rate_limiter()
-        rate_limiter.restore(self.attempts.sent_since(LOOK_BACK_S, at=self.clock.now()), at=now)
+        """Return what delivers the window's month in one run; raise StoreUnavailable."""
+        stats = self._stats()
         refusals = RefusalWatch.of(
             self.status.month_counts(window.month),
             self.attempts.refused(window.month),
             events=events,
             stats=stats,
         )
+        backlog = ReportBacklog(attempts=self.attempts, month=window.month, clock=self.clock)
+        return self._dispatcher(
+            window, backlog, refusals, run_id=run_id, lease=lease, events=events, patience_s=patience_s
+        )
+
+    def corrector(
+        self, backlog: CorrectionBacklog, *, run_id: str, lease: LeaseKeeper, events: Events, patience_s: float
+    ) -> Dispatcher:
+        """Return what sends corrections, which have no window; raise StoreUnavailable."""
+        refusals = CorrectionRefusals.begin(events=events, stats=self._stats())
+        return self._dispatcher(
+            None, backlog, refusals, run_id=run_id, lease=lease, events=events, patience_s=patience_s
+        )
+
+    def _stats(self) -> RunStats:
+        now = self.clock.monotonic()
+        return RunStats(began_at=now, progress_at=now)
+
+    def _dispatcher(
+        self,
+        window: SubmissionWindow | None,
+        backlog: Backlog,
+        refusals: RefusalWatch,
+        *,
+        run_id: str,
+        lease: LeaseKeeper,
+        events: Events,
+        patience_s: float,
+    ) -> Dispatcher:
+        """Return the dispatcher of one run.
+
+        It begins with one request, until the API has proven that it answers.
+        """
+        stats, rate_limiter = refusals.stats, self.new_rate_limiter()
+        rate_limiter.restore(self.attempts.sent_since(LOOK_BACK_S, at=self.clock.now()), at=self.clock.monotonic())
         self.circuits.proven = False
         gate = SendGate(
             window=window,
@@ -97,7 +132,7 @@ class DeliveryService:
             circuits=self.circuits,
             refusals=refusals,
             stats=stats,
-            last_send=window.last_send,
+            last_send=window.last_send if window else NO_END,
             retry=self.retry,
             uniform=self.uniform,
             redact=self.redact,
@@ -106,7 +141,7 @@ class DeliveryService:
             attempts=self.attempts,
             lease=lease,
             gate=gate,
-            backlog=Backlog(attempts=self.attempts, month=window.month, clock=self.clock),
+            backlog=backlog,
             outcomes=outcomes,
             stats=stats,
             api=self.api,

@@ -102,7 +102,15 @@ def test_outside_the_window_it_is_never_and_the_worker_is_told_so(moment: dateti
     setting = Setting(moment)
     assert isinstance(setting.next(), Now if sends else Never)
     assert (setting.gate.check_report() is None) is sends
-    assert setting.gate.check_token() is None, "a token has no window"
+    assert setting.gate.check_lease() is None, "a token has no window"
+
+
+def test_what_has_no_window_goes_out_at_any_time_and_a_report_never_with_it() -> None:
+    setting = Setting(WINDOW.closes + timedelta(days=20))
+    setting.gate.window = None
+    assert isinstance(setting.next(), Now)
+    assert setting.gate.check_lease() is None
+    assert setting.gate.check_report() == "only corrections may go out without a window"
 
 
 # --- the API's clock
@@ -121,7 +129,7 @@ def test_what_the_apis_clock_says_holds_reports_until_it_is_no_evidence(age_s: f
         assert found.moment == began + EVIDENCE_S
         assert isinstance(found.halts, ClockDisagrees)
         assert "off ours" in str(setting.gate.check_report())
-        assert setting.gate.check_token() is None
+        assert setting.gate.check_lease() is None
         assert not setting.gate.circuits.proven, "one request measures it anew"
     else:
         assert isinstance(found, Now)
@@ -236,11 +244,11 @@ def test_when_the_lease_ends_nothing_leaves_any_more(after_s: float, goes: bool)
     setting = Setting()
     setting.clock.sleep(after_s)
     assert (setting.gate.check_report() is None) is goes
-    assert (setting.gate.check_token() is None) is goes
+    assert (setting.gate.check_lease() is None) is goes
 
 
 def test_when_the_lease_is_revoked_nothing_leaves_any_more() -> None:
     setting = Setting()
     setting.gate.lease.revoke(LeaseLost("another delivers"))
     assert setting.gate.check_report() is not None
-    assert setting.gate.check_token() is not None
+    assert setting.gate.check_lease() is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json as json_
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from report_service.cli.common import logging_to, settings_of
+from report_service.cli.parameters import AsJson
 
 if TYPE_CHECKING:
     from report_service.services.check import Check
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def check(
     ctx: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Try every part that a delivery needs: store, token, clock, sources, rows; green, amber or red.
 

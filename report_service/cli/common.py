@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -117,16 +118,14 @@ def service_of(
 
 
 @contextmanager
-def ledger_of(settings: Settings) -> Iterator[tuple[Ledger, Clock]]:
-    """Open only the ledger: nothing that sends is started."""
+def ledger_of(ctx: typer.Context) -> Iterator[tuple[Settings, Ledger, Clock]]:
+    """Open only the ledger, its warnings on standard error: nothing that sends is started."""
     from report_service.adapters.clock import SystemClock
     from report_service.bootstrap.stores import open_ledger, open_store
 
-    store, clock = open_store(settings), SystemClock()
-    try:
-        yield open_ledger(settings, store, clock), clock
-    finally:
-        store.close()
+    settings, clock = settings_of(ctx), SystemClock()
+    with logging_to(sys.stderr, settings, least="warning"), closing(open_store(settings)) as store:
+        yield settings, open_ledger(settings, store, clock), clock
 
 
 def month_of(text: str | None, clock: Clock) -> ReportMonth:
@@ -148,3 +147,16 @@ def kind_of(text: str | None) -> Kind | None:
 def is_terminal() -> bool:
     """Return True if a person reads standard output."""
     return sys.stdout.isatty()
+
+
+def user() -> str:
+    """Return the user that runs the command; raise BadInput where it has no name, as in a container."""
+    from report_service.domain import parsers
+    from report_service.domain.field_errors import InvalidValue
+
+    try:
+        return parsers.text(getpass.getuser())
+    except (KeyError, OSError, InvalidValue) as exc:
+        raise BadInput(
+            "the user that runs the command has no name here", hint="Say who declares it: --by NAME."
+        ) from exc

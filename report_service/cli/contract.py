@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import settings_of
+from report_service.cli.parameters import AsJson
 from report_service.domain.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def contract(
     openapi: Annotated[
         Path, typer.Argument(metavar="OPENAPI", help="The API's OpenAPI file: YAML or JSON, 3.0 or 3.1.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Compare the API's OpenAPI file with what the service sends, and print the settings that adapt it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, logging_to, month_of, service_of, settings_of
-from report_service.cli.parameters import months, report_keys
+from report_service.cli.parameters import Keys, months
 from report_service.domain.wording import counted
 from report_service.errors import BadInput, UsageError
 
@@ -28,10 +28,7 @@ SHOWN = 50
 def correct(
     ctx: typer.Context,
     *,
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
-    ] = None,
+    keys: Keys = None,
     month: Annotated[
         str | None,
         typer.Option(autocompletion=months, help="Without keys: all of this month; by default the previous one."),

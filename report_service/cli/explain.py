@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.common import ledger_of, logging_to, settings_of
-from report_service.cli.parameters import report_keys
+from report_service.cli.common import ledger_of
+from report_service.cli.parameters import AsJson, report_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +23,13 @@ def explain_report(
     key: Annotated[
         str, typer.Argument(metavar="KEY", autocompletion=report_keys, help="A report, as `status` names it.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Tell the whole story of one report: its row, what was sent, every answer, and what happens next."""
     from report_service.bootstrap.commands import explaining_of
     from report_service.cli.render import console_on, state_text
 
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (settings, ledger, clock):
         story = explaining_of(settings, ledger).story(key, at=clock.now())
     if json:
         print(json_.dumps(story.as_json(), indent=2, ensure_ascii=False))

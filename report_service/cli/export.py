@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
-from report_service.cli.parameters import months
+from report_service.cli.parameters import OfMonth
 from report_service.errors import BadInput, UsageError
 
 
@@ -26,9 +26,7 @@ class ExportFormat(StrEnum):
 def export(
     ctx: typer.Context,
     *,
-    month: Annotated[
-        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
-    ] = None,
+    month: OfMonth = None,
     form: Annotated[
         ExportFormat,
         typer.Option("--format", help="json: everything, to be verified; csv: a row a report; html: one page."),
@@ -66,8 +64,7 @@ def _export(ctx: typer.Context, month: str | None, form: ExportFormat, out: Path
     from report_service.services.proof.page import as_html
     from report_service.services.proof.proof import as_csv, as_json, gather
 
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (settings, ledger, clock):
         proof = gather(
             ledger,
             month_of(month, clock),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json as json_
-import sys
 from typing import Annotated
 
 import typer
 
-from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
-from report_service.cli.parameters import months, report_keys
+from report_service.cli.common import ledger_of, month_of, user
+from report_service.cli.parameters import AsJson, Keys, months
 from report_service.domain.wording import counted
 from report_service.errors import BadInput
 
@@ -18,10 +16,7 @@ from report_service.errors import BadInput
 def handed_in(
     ctx: typer.Context,
     *,
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
-    ] = None,
+    keys: Keys = None,
     month: Annotated[
         str | None,
         typer.Option(autocompletion=months, help="Without keys: all that the closed window of this month left."),
@@ -31,7 +26,7 @@ def handed_in(
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who says so; default: the user that runs the command.")] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back instead.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Record that reports were handed in by other means after their window closed, or take that back.
 
@@ -44,10 +39,9 @@ def handed_in(
         raise BadInput("keys, or a month", hint="Name reports, or with --month all that a closed window left.")
     if withdraw and reference:
         raise BadInput("--withdraw takes no --reference", hint="It takes back what was recorded with one.")
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (_, ledger, clock):
         handing = HandingIn(plans=ledger.plans, hand_ins=ledger.hand_ins, clock=clock)
-        said = {"reference": reference or "", "declared_by": by or getpass.getuser()}
+        said = {"reference": reference or "", "declared_by": by or user()}
         if withdraw:
             found = handing.withdraw(keys or (), month_of(month, clock))
         else:

@@ -6,8 +6,9 @@ Typer would show the Python types: `<str>` for a month, `<bool>` for a flag.
 from __future__ import annotations
 
 from collections.abc import Iterator  # typer reads the annotations of what completes
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 WORDS = {
@@ -109,3 +110,15 @@ def report_keys(incomplete: str) -> Iterator[str]:
 
 def _beginning(incomplete: str, words: list[str]) -> Iterator[str]:
     return (word for word in words if word.startswith(incomplete))
+
+
+# --- what several commands take
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
+]
+OfMonth = Annotated[
+    str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import logging_to, settings_of
-from report_service.cli.parameters import months
+from report_service.cli.parameters import AsJson, months
 from report_service.domain.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def rehearse(
     month: Annotated[
         str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the running month.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Deliver a month's data so far to the built-in mock, and show what would be missing or refused.
 

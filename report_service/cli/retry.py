@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json as json_
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
-from report_service.cli.parameters import kinds, months, report_keys
+from report_service.cli.common import ledger_of, month_of
+from report_service.cli.parameters import AsJson, Keys, kinds, months
 from report_service.domain.wording import counted
 from report_service.errors import BadInput
 
@@ -26,10 +25,7 @@ SHOWN = 20
 def retry(
     ctx: typer.Context,
     *,
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
-    ] = None,
+    keys: Keys = None,
     month: Annotated[
         str | None,
         typer.Option(autocompletion=months, help="Without keys: of this month; by default the previous one."),
@@ -43,7 +39,7 @@ def retry(
             help="Without keys: those that the API rejected (the default), or those that wait to be tried again."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Put refused reports back, so that the next run sends them again.
 
@@ -57,8 +53,7 @@ def retry(
         raise BadInput(
             "keys and a choice of reports at once", hint="Name keys, or use --month, --kind and --state."
         )
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (settings, ledger, clock):
         retrying = Retrying(plans=ledger.plans, clock=clock, window_guard_s=settings.obelis.window_guard_s)
         wanted = month_of(month, clock)
         found = retrying.named(keys) if keys else _chosen(retrying, wanted, kind, state or "rejected")

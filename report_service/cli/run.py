@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from report_service.cli.common import ShutdownSignal, is_terminal, logging_to, month_of, service_of, settings_of
-from report_service.cli.parameters import months
+from report_service.cli.parameters import OfMonth
 from report_service.domain.wording import agree, counted
 from report_service.errors import BadInput
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 def run(
     ctx: typer.Context,
     *,
-    month: Annotated[
-        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
-    ] = None,
+    month: OfMonth = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be sent, and what could not.")
     ] = False,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from report_service.cli.common import ledger_of, logging_to, month_of, settings_of
-from report_service.cli.parameters import months
+from report_service.cli.common import ledger_of, month_of
+from report_service.cli.parameters import AsJson, OfMonth, months
 from report_service.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def status(
     ctx: typer.Context,
     *,
-    month: Annotated[
-        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
-    ] = None,
+    month: OfMonth = None,
     everything: Annotated[bool, typer.Option("--all", help="List every outstanding report.")] = False,
     first: Annotated[
         str | None,
@@ -34,7 +32,7 @@ def status(
     runs: Annotated[
         bool, typer.Option("--runs", help="The newest 20 runs instead; with --month, of that month.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Show what is due for a month, what was delivered, and what is outstanding and why.
 
@@ -44,8 +42,7 @@ def status(
         raise UsageError(
             "--all, --from and --runs do not go together", hint="Each shows something else: take one of them."
         )
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (settings, ledger, clock):
         if runs:
             return _runs(ledger, month_of(month, clock) if month else None, json=json)
         if first is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from report_service.cli.common import logging_to, month_of, settings_of
-from report_service.cli.parameters import months
+from report_service.cli.parameters import OfMonth
 
 
 class Format(StrEnum):
@@ -23,9 +23,7 @@ class Format(StrEnum):
 def template(
     ctx: typer.Context,
     *,
-    month: Annotated[
-        str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")
-    ] = None,
+    month: OfMonth = None,
     everything: Annotated[
         bool, typer.Option("--all", help="A row for each report that is due, not only for those without data.")
     ] = False,

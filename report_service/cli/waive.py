@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from typing import Annotated
 
 import typer
 
-from report_service.cli.common import ledger_of, logging_to, settings_of
+from report_service.cli.common import ledger_of, user
 from report_service.cli.parameters import report_keys
-from report_service.errors import BadInput
 
 
 def waive(
@@ -31,26 +28,12 @@ def waive(
     """
     from report_service.services.waive import Waiving
 
-    settings = settings_of(ctx)
-    with logging_to(sys.stderr, settings, least="warning"), ledger_of(settings) as (ledger, clock):
+    with ledger_of(ctx) as (_, ledger, clock):
         waiving = Waiving(plans=ledger.plans, waivers=ledger.waivers, clock=clock)
         if withdraw:
             told = waiving.withdraw(keys)
         else:
-            told = waiving.declare(keys, reason=reason or "", declared_by=by or _user())
+            told = waiving.declare(keys, reason=reason or "", declared_by=by or user())
         for line in told:
             print(line)
     return 0
-
-
-def _user() -> str:
-    """Return the user that runs the command; raise BadInput where it has no name, as in a container."""
-    from report_service.domain import parsers
-    from report_service.domain.field_errors import InvalidValue
-
-    try:
-        return parsers.text(getpass.getuser())
-    except (KeyError, OSError, InvalidValue) as exc:
-        raise BadInput(
-            "the user that runs the command has no name here", hint="Say who declares it: --by NAME."
-        ) from exc

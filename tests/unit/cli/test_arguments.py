@@ -44,12 +44,13 @@ def test_the_command_line_ends_with_2(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err.startswith("Error: --by is not UTF-8 text")
 
 
+@pytest.mark.parametrize("what", [["waive", "--reason", "no calls"], ["handed-in", "--reference", "e-mail"]])
 def test_a_user_without_a_name_has_to_be_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    what: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LOGNAME", BAD)
     monkeypatch.setenv("REPORT_SERVICE_OBELIS__MODE", "mock")
     monkeypatch.setenv("REPORT_SERVICE_STORE__URL", f"sqlite:///{tmp_path / 'store.sqlite3'}")
 
-    assert invoke(["waive", "2026-10/hotline_rating", "--reason", "no calls"]) == 2
+    assert invoke([*what, "2026-10/hotline_rating"]) == 2
     assert "--by NAME" in capsys.readouterr().err

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.monitoring import Story, alerts
-from tests.support.processes import COMMAND
+from tests.support.processes import COMMAND, said_by_a_process
 from tests.support.simulation import MONTH, SimulatedExecutor, operator, site
 
 if TYPE_CHECKING:
@@ -134,20 +131,6 @@ def broken(*given, **settings):
 psycopg.connect = psycopg.Connection.connect = broken
 main()
 """
-
-
-def said_by_a_process(event: str, *command: str | Path, **settings: str) -> dict[str, object]:
-    """Return the first line of an event that a real daemon writes, which is ended then."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
-    environ |= {f"REPORT_SERVICE_{name.upper()}": value for name, value in settings.items()}
-    with subprocess.Popen(
-        [*command, "daemon"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        lines = (json.loads(line) for line in process.stdout)
-        found: dict[str, object] = next(line for line in lines if line["event"] == event)
-        process.terminate()
-    return found
 
 
 @of("Crashed")

@@ -16,7 +16,8 @@ from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
 from report_service.errors import ApiUnavailable, CorrectionsRefused, CredentialsRefused, LeaseHeld
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.services.correct import Correcting, to_correct
-from tests.support.simulation import CLOSES, MONTH, Kill, ProcessDied, StoreAway, World, site, site_at
+from tests.support.simulation import CLOSES, MONTH, World, site, site_at
+from tests.support.taps import Kill, ProcessDied, StoreAway
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

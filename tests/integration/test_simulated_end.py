@@ -12,7 +12,8 @@ from report_service.domain.delivery import State
 from report_service.errors import LeaseHeld
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.support.simulation import CLOSES, MONTH, Process, StoreAway, World, site
+from tests.support.simulation import CLOSES, MONTH, Process, World, site
+from tests.support.taps import StoreAway
 
 if TYPE_CHECKING:
     from pathlib import Path

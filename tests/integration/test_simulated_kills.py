@@ -17,7 +17,8 @@ from report_service.domain.delivery import State
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from tests.support.fakes import RecordingEvents
-from tests.support.simulation import MONTH, Kill, Site, StoreAway, World, assert_delivered_once, site, site_at
+from tests.support.simulation import MONTH, Site, World, assert_delivered_once, site, site_at
+from tests.support.taps import Kill, StoreAway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,8 @@ from report_service.domain.rate_limiter import GcraRateLimiter
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.services.delivery.service import LOOK_BACK_S
-from tests.support.simulation import Kill, World, site
+from tests.support.simulation import World, site
+from tests.support.taps import Kill
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from report_service.domain.delivery import State
 from report_service.errors import LeaseLost, StoreUnavailable
 from report_service.mock_api.latency import constant
-from tests.support.simulation import Site, StoreAway, World, assert_delivered_once, site
+from tests.support.simulation import Site, World, assert_delivered_once, site
+from tests.support.taps import StoreAway
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ from report_service.domain.delivery import State
 from report_service.errors import ClockDisagrees, SourceUnavailable, WindowNotOpen
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
-from tests.support.simulation import CLOSES, MONTH, OPENED, OPENS, Kill, World, operator, site
+from tests.support.simulation import CLOSES, MONTH, OPENED, OPENS, World, operator, site
+from tests.support.taps import Kill
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -318,3 +318,17 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux says so when the other end is closed
         return b""
+
+
+def said_by_a_process(event: str, *command: str | Path, **settings: str) -> dict[str, object]:
+    """Return the first line of an event that a real daemon writes, which is ended then."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
+    environ |= {f"REPORT_SERVICE_{name.upper()}": value for name, value in settings.items()}
+    with subprocess.Popen(
+        [*command, "daemon"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = (json.loads(line) for line in process.stdout)
+        found: dict[str, object] = next(line for line in lines if line["event"] == event)
+        process.terminate()
+    return found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from report_service.bootstrap.daemon import Daemon, build_daemon
 from tests.support.fakes import RecordingEvents
-from tests.support.simulation import SimulatedBackground, SimulatedExecutor, settings_of, tapped
+from tests.support.simulation import SimulatedBackground, SimulatedExecutor, settings_of
+from tests.support.taps import tapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

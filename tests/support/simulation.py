@@ -29,13 +29,14 @@ from report_service.bootstrap.stores import intake_of
 from report_service.domain.months import ReportMonth
 from report_service.domain.responses import ApiResponse
 from report_service.domain.table_schemas import TABLE_SCHEMAS
-from report_service.errors import LeaseHeld, StoreUnavailable
+from report_service.errors import LeaseHeld
 from report_service.mock_api.app import MockObelis
 from report_service.mock_api.operator import made_up_operator
 from report_service.ports import CompletedRequest
 from report_service.settings import load_settings
 from tests.support.fakes import FakeClock, RecordingEvents
 from tests.support.stores import sqlite_content
+from tests.support.taps import Kill, ProcessDied, tapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,21 +44,15 @@ if TYPE_CHECKING:
 
     from report_service.domain.delivery import State
     from report_service.ports import (
-        AttemptLog,
-        LeaseStore,
-        Ledger,
-        PlanStore,
         ReportApi,
         Request,
         RequestExecutor,
-        RunLog,
         SendCheck,
-        StatusQueries,
-        WaiverStore,
     )
     from report_service.services.reconcile import Reconciler
     from report_service.services.run_result import RunResult
     from report_service.settings import Settings
+
 
 T = TypeVar("T")
 MONTH = ReportMonth(2026, 10)
@@ -76,10 +71,6 @@ Interpose = Callable[["Request", Callable[[], ApiResponse]], ApiResponse]
 """Answers a request itself, or lets the API do so by calling what it is given."""
 Options = Any
 """Of the mock, of a process, of a run: as their own signatures have it."""
-
-
-class ProcessDied(BaseException):
-    """The process was killed: nothing of it runs any more, no handler and no `finally` has any effect."""
 
 
 class World(FakeClock):
@@ -234,57 +225,6 @@ class SimulatedExecutor:
         self._ended.append(CompletedRequest(request=request, response=answer, started=started, ended=ended))
 
 
-class Tapped:
-    """Stands before a port and tells of each call: before it `ledger.record`, after it `ledger.record.done`."""
-
-    def __init__(self, target: object, name: str, tap: Callable[[str], None]) -> None:
-        self._target, self._name, self._tap = target, name, tap
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the port has
-        found = getattr(self._target, name)
-        if not callable(found):
-            return found
-
-        def call(*args: object, **named: object) -> object:
-            self._tap(f"{self._name}.{name}")
-            result = found(*args, **named)
-            self._tap(f"{self._name}.{name}.done")
-            return result
-
-        return call
-
-
-@dataclass(slots=True)
-class Kill:
-    """A tap that kills the process at its n-th call; `steps` are the calls that it saw."""
-
-    at: int | None = None
-    steps: list[str] = field(default_factory=list)
-
-    def __call__(self, step: str) -> None:
-        self.steps.append(step)
-        if self.at is not None and len(self.steps) >= self.at:
-            raise ProcessDied(step)
-
-
-class StoreAway:
-    """A tap that makes the ledger fail for a while from a step on: before a call has an effect, or after it."""
-
-    def __init__(self, world: World, step: int | str = "", *, for_s: float = 30) -> None:
-        self._world, self._step, self._for_s = world, step, for_s
-        self._until = 0.0
-        self.began: float | None = None
-        self.steps: list[str] = []
-
-    def __call__(self, step: str) -> None:
-        self.steps.append(step)
-        if self._step in (step, len(self.steps)) and self.began is None:
-            self.began = self._world.monotonic()
-            self._until = self.began + self._for_s
-        if step.startswith("ledger.") and self._world.monotonic() < self._until:
-            raise StoreUnavailable("the store cannot be used: gone")
-
-
 @dataclass(slots=True, kw_only=True)
 class Process:
     """One process of the service."""
@@ -406,34 +346,6 @@ def _in_haste(connection: Any, _record: object) -> None:  # noqa: ANN401 - the d
     """Do not wait for the disk: a simulated death is no power cut."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=OFF")
-
-
-def tapped(reconciler: Reconciler, tap: Callable[[str], None]) -> Reconciler:
-    """Return a reconciler that tells of each call to its ledger and to its executor."""
-    ledger = _tapped_ledger(reconciler.ledger, tap)
-    executor = cast("RequestExecutor", Tapped(reconciler.delivery.executor, "executor", tap))
-    planner = reconciler.planner
-    return replace(
-        reconciler,
-        ledger=ledger,
-        planner=lambda events: replace(
-            planner(events), plans=ledger.plans, waivers=ledger.waivers, status=ledger.status
-        ),
-        delivery=replace(reconciler.delivery, attempts=ledger.attempts, status=ledger.status, executor=executor),
-    )
-
-
-def _tapped_ledger(ledger: Ledger, tap: Callable[[str], None]) -> Ledger:
-    """Return a ledger that tells of each call to any of its ports."""
-    return replace(
-        ledger,
-        plans=cast("PlanStore", Tapped(ledger.plans, "ledger", tap)),
-        waivers=cast("WaiverStore", Tapped(ledger.waivers, "ledger", tap)),
-        attempts=cast("AttemptLog", Tapped(ledger.attempts, "ledger", tap)),
-        leases=cast("LeaseStore", Tapped(ledger.leases, "ledger", tap)),
-        status=cast("StatusQueries", Tapped(ledger.status, "ledger", tap)),
-        runs=cast("RunLog", Tapped(ledger.runs, "ledger", tap)),
-    )
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,20 @@
+"""What several integration tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.simulated_daemon import Daemons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def daemons() -> Iterator[Daemons]:
+    """Start daemons, and close them when the test ends."""
+    started = Daemons()
+    yield started
+    started.close()

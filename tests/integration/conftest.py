@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ledger_desk import Desk
 from tests.support.simulated_daemon import Daemons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from report_service.adapters.db.engine import Store
 
 
 @pytest.fixture
@@ -18,3 +21,9 @@ def daemons() -> Iterator[Daemons]:
     started = Daemons()
     yield started
     started.close()
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    """Return one process at one ledger, which has the lease."""
+    return Desk(store)

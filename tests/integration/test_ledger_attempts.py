@@ -34,11 +34,6 @@ if TYPE_CHECKING:
     from report_service.adapters.db.engine import Store
 
 
-@pytest.fixture
-def desk(store: Store) -> Desk:
-    return Desk(store)
-
-
 # --- from the answer to the row
 
 ROWS = {

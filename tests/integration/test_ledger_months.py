@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     from report_service.adapters.db.engine import Store
 
 
-@pytest.fixture
-def desk(store: Store) -> Desk:
-    return Desk(store)
-
-
 # --- the end of a month
 
 

@@ -32,13 +32,7 @@ from tests.support.ledger_desk import (
 )
 
 if TYPE_CHECKING:
-    from report_service.adapters.db.engine import Store
     from report_service.domain.planning import SourceFinding
-
-
-@pytest.fixture
-def desk(store: Store) -> Desk:
-    return Desk(store)
 
 
 # --- planning

@@ -35,152 +35,124 @@ class FileForm:
         )
 
 
+def _stored(folder: str, form: str, stored: str) -> FileForm:
+    return FileForm(folder=folder, form=form, stored=stored)
+
+
+def _warned(folder: str, form: str, warning: str) -> FileForm:
+    return FileForm(folder=folder, form=form, warning=warning)
+
+
+def _refused(folder: str, form: str, refused: str, hint: str = "") -> FileForm:
+    return FileForm(folder=folder, form=form, refused=refused, hint=hint)
+
+
 FORMS = (
     # --- the file
-    FileForm(folder="utf8", form="UTF-8, comma", stored="name=Bürgerplatz"),
-    FileForm(folder="two-byte-order-marks", form="UTF-8 with two byte order marks", stored="rating=2.4"),
-    FileForm(
-        folder="utf16", form="UTF-16 with a byte order mark, tabs (Excel: Unicode text)", stored="name=Bürgerplatz"
-    ),
-    FileForm(folder="semicolons", form="semicolons and decimal commas (Excel in German)", stored="rating=2.4"),
-    FileForm(folder="sep-line", form="`sep=;` in the first line", stored="rating=2.4"),
-    FileForm(folder="trailing-columns", form="empty columns after the last one", stored="rating=2.4"),
-    FileForm(folder="blank-rows", form="rows of blanks, and Ctrl-Z at the end", stored="rating=2.4"),
-    FileForm(folder="cr-line-ends", form="lines that end with CR alone", stored="rating=2.4"),
-    FileForm(folder="crlf-line-ends", form="lines that end with CRLF", stored="rating=2.4"),
-    FileForm(
-        folder="header-names",
-        form="a header in other case, with blanks or hyphens, in any order",
-        stored="rating=2.4",
-    ),
-    FileForm(
-        folder="information-columns", form="`hub_name` beside the ids, as the forms have it", stored="rating=2.4"
-    ),
-    FileForm(
-        folder="windows-1252",
-        form="Windows-1252 (Excel: CSV)",
-        refused="hubs.csv, line 2: is not UTF-8 (byte 0xfc)",
+    _stored("utf8", "UTF-8, comma", "name=Bürgerplatz"),
+    _stored("two-byte-order-marks", "UTF-8 with two byte order marks", "rating=2.4"),
+    _stored("utf16", "UTF-16 with a byte order mark, tabs (Excel: Unicode text)", "name=Bürgerplatz"),
+    _stored("semicolons", "semicolons and decimal commas (Excel in German)", "rating=2.4"),
+    _stored("sep-line", "`sep=;` in the first line", "rating=2.4"),
+    _stored("trailing-columns", "empty columns after the last one", "rating=2.4"),
+    _stored("blank-rows", "rows of blanks, and Ctrl-Z at the end", "rating=2.4"),
+    _stored("cr-line-ends", "lines that end with CR alone", "rating=2.4"),
+    _stored("crlf-line-ends", "lines that end with CRLF", "rating=2.4"),
+    _stored("header-names", "a header in other case, with blanks or hyphens, in any order", "rating=2.4"),
+    _stored("information-columns", "`hub_name` beside the ids, as the forms have it", "rating=2.4"),
+    _refused(
+        "windows-1252",
+        "Windows-1252 (Excel: CSV)",
+        "hubs.csv, line 2: is not UTF-8 (byte 0xfc)",
         hint='Save it as UTF-8: in Excel as "CSV UTF-8"',
     ),
-    FileForm(
-        folder="title-above-header",
-        form="a title above the header",
-        refused="hub-ratings.csv, line 1: this is not the header, which stands in line 3",
+    _refused(
+        "title-above-header",
+        "a title above the header",
+        "hub-ratings.csv, line 1: this is not the header, which stands in line 3",
         hint="Delete what stands above line 3",
     ),
-    FileForm(
-        folder="backslash-quotes",
-        form="quotes escaped by backslashes",
-        refused="ad-hoc-tariffs.csv, line 2: this row cannot be read",
+    _refused(
+        "backslash-quotes",
+        "quotes escaped by backslashes",
+        "ad-hoc-tariffs.csv, line 2: this row cannot be read",
         hint=(
             'a double quote within a cell is written "", not \\": "[{""description"": ""parking"", ""cost"": 50}]"'
         ),
     ),
-    FileForm(
-        folder="unclosed-quote",
-        form="a double quote that is never closed",
-        refused="hubs.csv, line 2: this row cannot be read",
+    _refused(
+        "unclosed-quote",
+        "a double quote that is never closed",
+        "hubs.csv, line 2: this row cannot be read",
         hint="See that each double quote that opens a cell is closed",
     ),
-    FileForm(
-        folder="ragged-row",
-        form="a row with too few cells",
-        refused="line 2: cells = 2: must be 3, as in the header",
-    ),
+    _refused("ragged-row", "a row with too few cells", "line 2: cells = 2: must be 3, as in the header"),
     # --- cells
-    FileForm(folder="zero-width", form="zero-width and no-break spaces around values", stored=f"hub_id={HUB}"),
-    FileForm(
-        folder="nulls",
-        form="`NULL`, `(null)`, `\\N`, `#NV` or `#N/A` where a cell may be empty",
-        stored="decommissioned_on=None",
+    _stored("zero-width", "zero-width and no-break spaces around values", f"hub_id={HUB}"),
+    _stored(
+        "nulls", "`NULL`, `(null)`, `\\N`, `#NV` or `#N/A` where a cell may be empty", "decommissioned_on=None"
     ),
-    FileForm(folder="uuid-forms", form="UUIDs in braces, in upper case, without hyphens", stored=f"hub_id={HUB}"),
-    FileForm(folder="german-dates", form="dates as `01.02.2024`", stored="commissioned_on=2024-02-01"),
-    FileForm(
-        folder="slashed-dates",
-        form="dates as `01/02/2024`",
-        refused="line 2: commissioned_on = 01/02/2024: has two meanings, day or month first",
+    _stored("uuid-forms", "UUIDs in braces, in upper case, without hyphens", f"hub_id={HUB}"),
+    _stored("german-dates", "dates as `01.02.2024`", "commissioned_on=2024-02-01"),
+    _refused(
+        "slashed-dates",
+        "dates as `01/02/2024`",
+        "line 2: commissioned_on = 01/02/2024: has two meanings, day or month first",
     ),
-    FileForm(folder="api-months", form="months as `10-2026`, the API's own form", stored="month=2026-10"),
-    FileForm(folder="slashed-months", form="months as `10/2026`", stored="month=2026-10"),
-    FileForm(
-        folder="excel-months",
-        form="a month of which Excel made a date: `Okt 26`",
-        refused=(
-            "line 2: month = Okt 26: looks like a date that Excel made of it: format the column as "
-            "text, and write the month as YYYY-MM"
-        ),
+    _stored("api-months", "months as `10-2026`, the API's own form", "month=2026-10"),
+    _stored("slashed-months", "months as `10/2026`", "month=2026-10"),
+    _refused(
+        "excel-months",
+        "a month of which Excel made a date: `Okt 26`",
+        "line 2: month = Okt 26: looks like a date that Excel made of it: format the column as "
+        "text, and write the month as YYYY-MM",
     ),
-    FileForm(
-        folder="excel-numbers",
-        form="a number of which Excel made a date: `02. Apr`",
-        refused=(
-            "line 2: rating = 02. Apr: looks like a date that Excel made of it: format the column as "
-            "text, and write the number"
-        ),
+    _refused(
+        "excel-numbers",
+        "a number of which Excel made a date: `02. Apr`",
+        "line 2: rating = 02. Apr: looks like a date that Excel made of it: format the column as "
+        "text, and write the number",
     ),
-    FileForm(
-        folder="thousand-or-not",
-        form="`1.234` in a decimal column of a file with semicolons",
-        refused=(
-            "line 2: asa_seconds = 1.234: has two meanings here: write 1234 if it is above a "
-            "thousand, 1,2340 if it is not"
-        ),
+    _refused(
+        "thousand-or-not",
+        "`1.234` in a decimal column of a file with semicolons",
+        "line 2: asa_seconds = 1.234: has two meanings here: write 1234 if it is above a "
+        "thousand, 1,2340 if it is not",
     ),
-    FileForm(
-        folder="grouped-calls",
-        form="`1.873` where a whole number belongs",
-        refused="line 2: hotline_calls = 1.873: must be written without a thousands separator",
+    _refused(
+        "grouped-calls",
+        "`1.873` where a whole number belongs",
+        "line 2: hotline_calls = 1.873: must be written without a thousands separator",
     ),
-    FileForm(
-        folder="spaced-thousands", form="`1 873`, with a blank between thousands", stored="hotline_calls=1873"
+    _stored("spaced-thousands", "`1 873`, with a blank between thousands", "hotline_calls=1873"),
+    _stored("provider-groups", "provider groups as `DE*VFL`, `DE-VFL` or `DE VFL`", "provider_group=DEVFL"),
+    _stored("whole-days", "validity in whole days, of Berlin", "valid_to=2026-10-31 22:59:59+00:00"),
+    _stored("local-times", "date-times without a zone, of Berlin", "valid_from=2026-09-30 22:00:00+00:00"),
+    _refused(
+        "hour-twice",
+        "a local time that comes twice",
+        "line 2: valid_from = 2026-10-25 02:30: comes twice in Europe/Berlin, where clocks went "
+        "back: write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00",
     ),
-    FileForm(
-        folder="provider-groups",
-        form="provider groups as `DE*VFL`, `DE-VFL` or `DE VFL`",
-        stored="provider_group=DEVFL",
-    ),
-    FileForm(
-        folder="whole-days", form="validity in whole days, of Berlin", stored="valid_to=2026-10-31 22:59:59+00:00"
-    ),
-    FileForm(
-        folder="local-times",
-        form="date-times without a zone, of Berlin",
-        stored="valid_from=2026-09-30 22:00:00+00:00",
-    ),
-    FileForm(
-        folder="hour-twice",
-        form="a local time that comes twice",
-        refused=(
-            "line 2: valid_from = 2026-10-25 02:30: comes twice in Europe/Berlin, where clocks went "
-            "back: write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00"
-        ),
-    ),
-    FileForm(
-        folder="hour-never",
-        form="a local time that does not exist",
-        refused=(
-            "line 2: valid_from = 2026-03-29 02:30: does not exist in Europe/Berlin: clocks went "
-            "forward 60 minutes then"
-        ),
+    _refused(
+        "hour-never",
+        "a local time that does not exist",
+        "line 2: valid_from = 2026-03-29 02:30: does not exist in Europe/Berlin: clocks went "
+        "forward 60 minutes then",
     ),
     # --- rows
-    FileForm(
-        folder="odd-evse-ids",
-        form="an EVSE id in another form (blanks, no `E`, DIN `+49*...`)",
-        warning=(
-            "line 2: evse_id = +49*810*000*0815: is no EVSE id like DE*ABC*E45B*78C; it is stored as "
-            "it is, and never sent"
-        ),
+    _warned(
+        "odd-evse-ids",
+        "an EVSE id in another form (blanks, no `E`, DIN `+49*...`)",
+        "line 2: evse_id = +49*810*000*0815: is no EVSE id like DE*ABC*E45B*78C; it is stored as "
+        "it is, and never sent",
     ),
-    FileForm(
-        folder="several-rows",
-        form="several rows for one report, with other figures",
-        warning=(
-            f"line 3: hub_id = {HUB}: must be there once: line 2 has the same month and hub_id, but other figures"
-        ),
+    _warned(
+        "several-rows",
+        "several rows for one report, with other figures",
+        f"line 3: hub_id = {HUB}: must be there once: line 2 has the same month and hub_id, but other figures",
     ),
-    FileForm(folder="same-row-twice", form="the same row twice", stored="rating=2.4"),
+    _stored("same-row-twice", "the same row twice", "rating=2.4"),
 )
 
 

@@ -89,6 +89,27 @@ class Exact(TypeDecorator[Decimal]):
         return None if value is None else Decimal(str(value))
 
 
+def _ledger(*, key: bool = False, month: bool = True) -> list[Column[Any]]:
+    """Return the columns that say whose ledger a row belongs to, and to which month of it."""
+    names = {"endpoint": Text(), "cpo_id": Text()} | ({"month": String(7)} if month else {})
+    return [Column(name, type_, primary_key=key, nullable=False) for name, type_ in names.items()]
+
+
+def _operation() -> list[Column[Any]]:
+    """Return the columns that say from when to when an inventory's thing was in operation."""
+    return [Column("commissioned_on", Date), Column("decommissioned_on", Date)]
+
+
+def _declared(what: str) -> list[Column[Any]]:
+    """Return the columns of a person's word on a report: `what` was said, by whom, when."""
+    return [
+        Column("key", Text, primary_key=True),
+        Column(what, Text, nullable=False),
+        Column("declared_by", Text, nullable=False),
+        Column("declared_at", UtcDateTime, nullable=False),
+    ]
+
+
 # --- inventory: what has to be reported on
 
 hubs = Table(
@@ -96,8 +117,7 @@ hubs = Table(
     metadata,
     Column("hub_id", String(36), primary_key=True),
     Column("name", Text),
-    Column("commissioned_on", Date),
-    Column("decommissioned_on", Date),
+    *_operation(),
 )
 points = Table(
     "points",
@@ -105,8 +125,7 @@ points = Table(
     Column("point_id", String(36), primary_key=True),
     Column("hub_id", String(36), nullable=False),
     Column("evse_id", Text),
-    Column("commissioned_on", Date),
-    Column("decommissioned_on", Date),
+    *_operation(),
 )
 provider_groups = Table(
     "provider_groups",
@@ -151,9 +170,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("endpoint", Text, nullable=False),
-    Column("cpo_id", Text, nullable=False),
-    Column("month", String(7), nullable=False),
+    *_ledger(),
     Column("kind", String(32), nullable=False),
     Column("subject", Text, nullable=False),  # '' for the hotline
     Column("due", Boolean, nullable=False, server_default=true()),  # false: sent once, no longer expected
@@ -198,9 +215,7 @@ attempts = Table(
 evidence = Table(  # one chain a month: rows are added, and never changed
     "evidence",
     metadata,
-    Column("endpoint", Text, primary_key=True),
-    Column("cpo_id", Text, primary_key=True),
-    Column("month", String(7), primary_key=True),
+    *_ledger(key=True),
     Column("position", Integer, primary_key=True),
     Column("report_key", Text, nullable=False),
     Column("request_id", String(36), nullable=False),
@@ -217,9 +232,7 @@ runs = Table(
     "runs",
     metadata,
     Column("run_id", String(36), primary_key=True),
-    Column("endpoint", Text, nullable=False),
-    Column("cpo_id", Text, nullable=False),
-    Column("month", String(7), nullable=False),
+    *_ledger(),
     Column("started_by", String(20), nullable=False),
     Column("instance", Text, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
@@ -232,9 +245,7 @@ runs = Table(
 month_inventories = Table(
     "month_inventories",  # what a month's inventory is measured by
     metadata,
-    Column("endpoint", Text, primary_key=True),
-    Column("cpo_id", Text, primary_key=True),
-    Column("month", String(7), primary_key=True),
+    *_ledger(key=True),
     Column("largest", Integer, nullable=False),
     Column("doubt", Text, nullable=False),
     Column("doubted_at", UtcDateTime),
@@ -253,22 +264,13 @@ waivers = Table(
     "waivers",
     metadata,
     Column("cpo_id", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("declared_by", Text, nullable=False),
-    Column("declared_at", UtcDateTime, nullable=False),
+    *_declared("reason"),
 )
-
-
 hand_ins = Table(
     "hand_ins",
     metadata,
-    Column("endpoint", Text, primary_key=True),
-    Column("cpo_id", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("reference", Text, nullable=False),
-    Column("declared_by", Text, nullable=False),
-    Column("declared_at", UtcDateTime, nullable=False),
+    *_ledger(key=True, month=False),
+    *_declared("reference"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from openpyxl import Workbook
 
 from benchmarks.figures import Figure, Target
-from benchmarks.processes import COMMAND, usage_of
+from benchmarks.processes import COMMAND, FRESH, figures_of, usage_of
 from benchmarks.stage import write_csv
 
 if TYPE_CHECKING:
@@ -26,13 +26,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     """Yield how long each takes."""
     stage.say("commands: help, plan, import")
     helps = [usage_of([COMMAND, "--help"], os.environ) for _ in range(2 * stage.runs)]
-    yield Figure(
-        name="report-service --help",
-        unit="s",
-        values=tuple(used.wall_s for used in helps),
-        target=Target(bound=0.4),
-        note="a fresh process each time",
-    )
+    yield from figures_of("report-service --help", helps, FRESH, within_s=0.4)
     yield from _plans(stage)
     yield from _imports(stage)
 
@@ -66,19 +60,8 @@ def _imports(stage: Stage) -> Iterator[Figure]:
         for _ in range(stage.runs):
             with stage.store(stage.sqlite, stage.operator) as store:
                 used.append(usage_of([COMMAND, "import", str(path)], stage.environ(store, NOWHERE)))
-        yield Figure(
-            name=f"import of {rows:,} point ratings into SQLite, {form}",
-            unit="s",
-            values=tuple(one.wall_s for one in used),
-            target=Target(bound=10),
-            note="the whole command",
-        )
-        yield Figure(
-            name="... peak memory",
-            unit="MB",
-            values=tuple(one.peak_mb for one in used),
-            target=Target(bound=150, every=True),
-        )
+        name = f"import of {rows:,} point ratings into SQLite, {form}"
+        yield from figures_of(name, used, "the whole command", within_s=10, mb=150)
 
 
 def _point_ratings(stage: Stage, count: int) -> Iterator[tuple[str, Path]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, Target
 from benchmarks.idle import waits
-from benchmarks.processes import COMMAND, started, usage_of, wait_for
+from benchmarks.processes import COMMAND, FRESH, figures_of, started, usage_of, wait_for
 from benchmarks.stage import mock_api
 
 if TYPE_CHECKING:
@@ -41,16 +41,4 @@ def measure(stage: Stage) -> Iterator[Figure]:
             yield from waits(stage, process, "daemon with nothing to do")
             stage.say("daemon: probes")
             probes = [usage_of([COMMAND, "health", "--live"], environ) for _ in range(4 * stage.runs)]
-    yield Figure(
-        name="report-service health --live",
-        unit="s",
-        values=tuple(used.wall_s for used in probes),
-        target=Target(bound=0.06),
-        note="a fresh process each time",
-    )
-    yield Figure(
-        name="... peak memory",
-        unit="MB",
-        values=tuple(used.peak_mb for used in probes),
-        target=Target(bound=20, every=True),
-    )
+    yield from figures_of("report-service health --live", probes, FRESH, within_s=0.06, mb=20)

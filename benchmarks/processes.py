@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.figures import Figure, Target
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 COMMAND = str(Path(sys.executable).with_name("report-service"))
 LONGEST_S = 1800.0
 """No process under test takes longer."""
+FRESH = "a fresh process each time"
+"""The note of a figure that a command's whole time is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,17 @@ def usage_of(command: list[str], environ: Mapping[str, str]) -> Usage:
     if int(code):
         raise subprocess.CalledProcessError(int(code), command)
     return Usage(wall_s=float(wall_s), peak_mb=int(peak_kb) / 1024)
+
+
+def figures_of(
+    name: str, used: Sequence[Usage], note: str, *, within_s: float, mb: float | None = None
+) -> Iterator[Figure]:
+    """Yield how long a command takes and, where that has a bound, how much memory at its peak."""
+    times = tuple(one.wall_s for one in used)
+    yield Figure(name=name, unit="s", values=times, target=Target(bound=within_s), note=note)
+    if mb is not None:
+        peaks = tuple(one.peak_mb for one in used)
+        yield Figure(name="... peak memory", unit="MB", values=peaks, target=Target(bound=mb, every=True))
 
 
 def cpu_s(pid: int) -> float:

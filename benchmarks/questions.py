@@ -6,17 +6,17 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Figure, Target
-from benchmarks.processes import COMMAND, usage_of
+from benchmarks.processes import COMMAND, figures_of, usage_of
 from benchmarks.stage import mock_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.processes import Usage
+    from benchmarks.figures import Figure
     from benchmarks.stage import Stage
 
 FORMS = ("json", "csv", "html")
+NOTE = "the whole command, SQLite"
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
@@ -28,27 +28,16 @@ def measure(stage: Stage) -> Iterator[Figure]:
         environ = stage.environ(store, api)
         for form in FORMS:
             used = [usage_of([COMMAND, "export", "--format", form], environ) for _ in range(stage.runs)]
-            yield from _figures(f"export of {operator.reports:,} reports as {form}", used, within_s=10, mb=200)
+            yield from figures_of(
+                f"export of {operator.reports:,} reports as {form}", used, NOTE, within_s=10, mb=200
+            )
         wanted = 10 * operator.reports if stage.quick else 1_000_000
         with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as ledger:
             kept = _grow(ledger, wanted)
             key = ledger.execute("SELECT max(report_key) FROM report_status WHERE due").fetchone()[0]
         for command in (["status"], ["explain", key]):
             used = [usage_of([COMMAND, *command], environ) for _ in range(stage.runs)]
-            yield from _figures(f"{command[0]} with {kept:,} reports in the ledger", used, within_s=0.5)
-
-
-def _figures(name: str, used: list[Usage], *, within_s: float, mb: float | None = None) -> Iterator[Figure]:
-    yield Figure(
-        name=name,
-        unit="s",
-        values=tuple(one.wall_s for one in used),
-        target=Target(bound=within_s),
-        note="the whole command, SQLite",
-    )
-    if mb is not None:
-        peaks = tuple(one.peak_mb for one in used)
-        yield Figure(name="... peak memory", unit="MB", values=peaks, target=Target(bound=mb, every=True))
+            yield from figures_of(f"{command[0]} with {kept:,} reports in the ledger", used, NOTE, within_s=0.5)
 
 
 def _grow(ledger: sqlite3.Connection, wanted: int) -> int:

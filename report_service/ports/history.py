@@ -57,6 +57,17 @@ class ReportRecord:
     updated_at: datetime
     attempts: tuple[AttemptRecord, ...]  # oldest first
 
+    def standing(self) -> dict[str, object]:
+        """Return how it stands, for JSON."""
+        return {
+            "key": str(self.key),
+            "due": self.due,
+            "state": self.state.value,
+            "evidence": self.evidence and self.evidence.value,
+            "in_doubt": self.in_doubt,
+            "drift": self.drift,
+        }
+
 
 class History(Protocol):
     """Reports with all their attempts: questions that change nothing."""

@@ -126,12 +126,7 @@ class Story:
         """Return it as `explain --json` prints it; instants are ISO 8601, UTC."""
         report = self.report
         return {
-            "key": str(report.key),
-            "due": report.due,
-            "state": report.state.value,
-            "evidence": report.evidence and report.evidence.value,
-            "in_doubt": report.in_doubt,
-            "drift": report.drift,
+            **report.standing(),
             "reason": self.reason,
             "table": self.table,
             "source": self.row,

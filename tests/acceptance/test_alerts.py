@@ -50,6 +50,18 @@ def of(alert: str, *, at: datetime | None = None, hubs: int = 2) -> Callable[[Ca
     return keep
 
 
+def looked_at_anew(story: Story) -> None:
+    """Let so much time go by that even a complete month is looked at once more."""
+    story.world.turn_to(story.world.now() + 7 * HOUR)
+    story.beat()
+
+
+def swept(story: Story, *left: str) -> None:
+    """Let a sweep pass, after which only these alerts fire."""
+    story.live(SWEEP)
+    story.expect(*left)
+
+
 # --- the process
 
 
@@ -169,8 +181,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("CredentialsFailing")
     story.faults("400@hotline_rating")
-    story.live(SWEEP)
-    story.expect("ReportsRejected")
+    swept(story, "ReportsRejected")
 
 
 @of("PermissionRefused", hubs=6)
@@ -180,8 +191,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("PermissionRefused")
     story.faults("400@hotline_rating")
-    story.live(SWEEP)
-    story.expect("ReportsRejected")
+    swept(story, "ReportsRejected")
 
 
 @of("ApiDown")
@@ -193,8 +203,7 @@ def _(story: Story) -> None:
     story.live(HOUR)
     story.expect("ApiDown")
     story.faults("400@hotline_rating")
-    story.live(SWEEP)
-    story.expect("ReportsRejected")
+    swept(story, "ReportsRejected")
 
 
 @of("StoreUnavailable")
@@ -210,8 +219,7 @@ def _(story: Story) -> None:
     story.expect("StoreUnavailable")
     here.rmdir()
     away.rename(here)
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 @of("RunFailing")
@@ -232,8 +240,7 @@ def _(story: Story) -> None:
         story.world.turn(300)
     story.expect("RunFailing")
     Broken.broken = False
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 @of("NobodyDelivers")
@@ -273,8 +280,7 @@ def _(story: Story) -> None:
     story.expect("ClockSkew", "ReportsRejected")
     story.world.mock.set_skew(0)
     story.site.ask("UPDATE hotline_ratings SET rating = 3")
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 @of("PaceSlowed")
@@ -298,8 +304,7 @@ def _(story: Story) -> None:
     story.live(5 * MINUTE)
     story.expect("InventoryShrunk", "SourceFaulty")
     story.site.store(operator())
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect()
 
 
@@ -311,17 +316,14 @@ def _(story: Story) -> None:
     story.live(10 * MINUTE)
     story.expect("SourceFaulty")
     shutil.copy(story.site.url.removeprefix("sqlite:///"), elsewhere)
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
     there = replace(story.site, url=f"sqlite:///{elsewhere}")
     stranger = operator(hubs=3)["hub-ratings"][2]
     there.store({"hub-ratings": [stranger]})
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect("SourceFaulty")
     there.ask("DELETE FROM hub_ratings WHERE hub_id = :hub", hub=stranger["hub_id"])
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect()
 
 
@@ -332,8 +334,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("FiguresImplausible")
     story.site.ask("UPDATE hotline_ratings SET asa_seconds = '24'")
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect("ReportsDrifted")
 
 
@@ -344,8 +345,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("ReportsRejected")
     story.site.ask("UPDATE hotline_ratings SET rating = 3")
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 @of("ReportsInvalid")
@@ -355,8 +355,7 @@ def _(story: Story) -> None:
     story.beat()
     story.expect("ReportsInvalid")
     story.site.ask("UPDATE hotline_ratings SET fcr_rate = 0.9")
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 def without_the_hotline(story: Story) -> None:
@@ -367,8 +366,7 @@ def without_the_hotline(story: Story) -> None:
 
 def with_the_hotline(story: Story) -> None:
     story.site.store({"hotline-ratings": operator()["hotline-ratings"]})
-    story.live(SWEEP)
-    story.expect()
+    swept(story)
 
 
 @of("DataMissing", at=CLOSES - 11 * DAY)
@@ -458,12 +456,10 @@ def _(story: Story) -> None:
     story.expect()
     (before,) = story.site.ask("SELECT rating FROM hotline_ratings")
     story.site.ask("UPDATE hotline_ratings SET rating = 3")
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect("ReportsDrifted")
     story.site.ask("UPDATE hotline_ratings SET rating = :before", before=before.rating)
-    story.world.turn_to(story.world.now() + 7 * HOUR)
-    story.beat()
+    looked_at_anew(story)
     story.expect()
 
 

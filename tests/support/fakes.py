@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ACCEPTED = {
+    "key": "2026-10/hotline_rating",
+    "kind": "hotline_rating",
+    "month": "2026-10",
+    "evidence": "confirmed",
+    "http_status": 201,
+    "attempt": 1,
+    "duration_ms": 203,
+}
+"""The fields of `report.accepted`, of a made-up report."""
+
 
 class RecordingEvents(LogEvents):
     """Keep what is emitted, in `emitted` as (event, fields); raise ContractViolation as the contract has it.

@@ -13,11 +13,10 @@ from report_service.errors import ContractViolation
 from report_service.events import COMMON, EVENTS, FIELDS, Level
 from report_service.logs.redaction import REDACTED, Redactor
 from report_service.logs.reference import page, schema
-from tests.support.fakes import RecordingEvents
+from tests.support.fakes import ACCEPTED, RecordingEvents
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "monitoring"
 REPORT = {"key": "2026-10/hotline_rating", "kind": "hotline_rating", "month": "2026-10"}
-ACCEPTED = REPORT | {"evidence": "confirmed", "http_status": 201, "attempt": 1, "duration_ms": 203}
 LINE = {
     "timestamp": "2026-11-01T05:00:00.123Z",
     "level": "info",

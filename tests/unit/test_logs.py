@@ -21,6 +21,7 @@ from report_service import __version__
 from report_service.errors import ContractViolation
 from report_service.events import Level
 from report_service.logs.config import Logging, configure_logging
+from tests.support.fakes import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,15 +33,6 @@ SCHEMA = Path(__file__).parents[2] / "config/monitoring/log-events.schema.json"
 CONTRACT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 SECRET = "test-secret-ü/1"
 NOW = datetime(2026, 11, 1, 6, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=1)))
-ACCEPTED = {
-    "key": "2026-10/hotline_rating",
-    "kind": "hotline_rating",
-    "month": "2026-10",
-    "evidence": "confirmed",
-    "http_status": 201,
-    "attempt": 1,
-    "duration_ms": 203,
-}
 
 
 class Terminal(io.StringIO):

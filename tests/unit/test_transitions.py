@@ -3,17 +3,7 @@ from __future__ import annotations
 import pytest
 
 from report_service.services.daemon.transitions import DAY_S, TransitionsOnly
-from tests.support.fakes import FakeClock, RecordingEvents
-
-ACCEPTED = {
-    "key": "2026-10/hotline_rating",
-    "kind": "hotline_rating",
-    "month": "2026-10",
-    "evidence": "confirmed",
-    "http_status": 201,
-    "attempt": 1,
-    "duration_ms": 203,
-}
+from tests.support.fakes import ACCEPTED, FakeClock, RecordingEvents
 
 
 def test_a_lost_store_and_its_recovery_are_said_once_each_by_whoever_notices() -> None:

@@ -109,12 +109,7 @@ def _report(proof: Proof, report: ReportRecord) -> dict[str, object]:
     waiver = proof.waivers.get(report.key) if report.state is State.WAIVED else None
     hand_in = proof.hand_ins.get(report.key) if report.state is State.HANDED_IN else None
     return {
-        "key": str(report.key),
-        "due": report.due,
-        "state": report.state.value,
-        "evidence": report.evidence and report.evidence.value,
-        "in_doubt": report.in_doubt,
-        "drift": report.drift,
+        **report.standing(),
         "body": report.body.decode() if report.body is not None and report.attempts else None,
         "sha256": report.payload_sha256 if report.attempts else None,
         "obelis_id": report.obelis_id,

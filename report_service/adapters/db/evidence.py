@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, insert, select
+from sqlalchemy import and_, bindparam, insert, select
 
 from report_service.adapters.db.tables import evidence
 from report_service.domain.evidence import ANSWER_LIMIT, EvidenceEntry, EvidenceLink, genesis
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from report_service.ports import AttemptResult
 
 _E = evidence.c
-_CHAINS = 7_263_002
-"""The class of the advisory locks under which those who add to a month's chain follow each other."""
 _ENTRY = tuple(EvidenceEntry.__dataclass_fields__)
 _MONTH = and_(
     _E.endpoint == bindparam("endpoint"), _E.cpo_id == bindparam("cpo_id"), _E.month == bindparam("month")
@@ -55,16 +53,16 @@ def _link(row: Row[Any]) -> EvidenceLink:
 
 
 def append(connection: Connection, scope: Scope, ended: Sequence[AttemptResult]) -> None:
-    """Add what became of requests for reports to the chains of their months."""
+    """Add what became of requests for reports to the chains of their months.
+
+    The connection holds the row of the lease (`SqlLeaseStore.holds`), so nobody else adds at the same time.
+    """
     of_reports = [one for one in ended if one.delivery is not None]
     for month, results in groupby(of_reports, key=lambda one: str(one.delivery and one.delivery.key.month)):
         _append(connection, _names(scope, month), list(results))
 
 
 def _append(connection: Connection, names: dict[str, str], results: Sequence[AttemptResult]) -> None:
-    if connection.dialect.name == "postgresql":  # SQLite's write transactions wait for each other anyway
-        chain = func.hashtext(":".join(names.values()))
-        connection.execute(select(func.pg_advisory_xact_lock(_CHAINS, chain)))
     last = connection.execute(_LAST, names).one_or_none()
     written, digest = last or (0, genesis(**names))
     rows = []

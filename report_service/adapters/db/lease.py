@@ -38,7 +38,7 @@ class SqlLeaseStore:
         self._endpoint = endpoint
         self._clock = clock
         self._row = leases.c.endpoint == endpoint
-        self._newest = select(leases.c.fence, leases.c.holder).where(self._row).with_for_update(read=True)
+        self._newest = select(leases.c.fence, leases.c.holder).where(self._row).with_for_update()
 
     def acquire(self, holder: str, *, at: float) -> Lease | str:
         first = {"endpoint": self._endpoint, "holder": holder, "fence": 0, "expires_at": _LONG_AGO}
@@ -79,7 +79,11 @@ class SqlLeaseStore:
         return held
 
     def holds(self, connection: Connection, lease: Lease) -> bool:
-        """Return True if no newer holder is there, and keep it so until the transaction ends."""
+        """Return True if no newer holder is there, and keep it so until the transaction ends.
+
+        Until then no other transaction comes past here, whoever holds the lease: what is added to the chain of
+        evidence is added one after the other.
+        """
         found = connection.execute(self._newest).one_or_none()
         return found is not None and tuple(found) == (lease.fence, lease.holder)
 

@@ -253,8 +253,11 @@ def _words(answer: ApiResponse, envelope: Mapping[str, object]) -> str:
 def _text(body: bytes) -> str:
     """Return a body as text; of one that is none (compressed, an image) what it is and how long."""
     text = body.decode("utf-8", "replace")
-    odd = sum(not (letter.isprintable() or letter.isspace()) or letter == "\ufffd" for letter in text[:1000])
-    if 10 * odd <= len(text[:1000]):
+    head = text[:1000]
+    if head.isprintable() and "\ufffd" not in head:  # what nearly every answer is, and quick to see
+        return text
+    odd = sum(not (letter.isprintable() or letter.isspace()) or letter == "\ufffd" for letter in head)
+    if 10 * odd <= len(head):
         return text
     sort = next((name for magic, name in _MAGIC.items() if body.startswith(magic)), "no text")
     return f"({len(body):,} bytes that are {sort}, beginning {body[:8].hex(' ')})"

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from report_service.adapters.csv_text import likely_separator, lines_of, separator_of
-from report_service.adapters.table_header import columns_of, is_header, refuse_title
+from report_service.adapters.table_header import columns_of, is_header, is_null, refuse_title
 from report_service.adapters.unreadable import translated
 from report_service.domain.field_errors import FieldError, is_absent
 from report_service.domain.written import Conventions, written
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _GROUPING = {";": ".", ",": ",", "\t": ".,"}
 """By separator the mark that may stand between thousands: where cells are parted by `;` the comma is the decimal
 mark, where by `,` the point; tabs say nothing."""
-
-_NULLS = frozenset({"NULL", "(null)", r"\N", "#NV", "#N/A"})
-"""How databases and spreadsheets write that there is no value: MySQL and PostgreSQL, SQL clients, Excel."""
 
 _HEADER_WITHIN = 20
 _ESCAPED = re.compile(r'"(?:[^"\\]|\\.)*\\"(?:[^"\\]|\\.)*"')
@@ -77,10 +74,10 @@ class CsvFile:
             further, header = _first_with_text(lines)
             passed_over += 1 + further
         separator = separator or likely_separator(header)
-        reader = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        reader = csv.reader(chain([header], lines), delimiter=separator, skipinitialspace=True, strict=True)
         line = passed_over + 1
         try:
-            columns = self._columns(next(reader, []), line, reader)
+            columns = self._columns(next(reader, []), line, lines)
             cells_of = _Cells(self.schema, columns, separator, self.zone)
             line = passed_over + reader.line_num + 1
             lines.taken.clear()
@@ -97,13 +94,14 @@ class CsvFile:
                 or 'See that each double quote that opens a cell is closed; one within it is written "".',
             ) from exc
 
-    def _columns(self, header: list[str], line: int, reader: Iterator[list[str]]) -> list[str]:
+    def _columns(self, header: list[str], line: int, further: Iterator[str]) -> list[str]:
         place = f"{self.name}, line {line}"
         try:
             return columns_of(header, self.schema, place)
         except BadInput:
-            for number, cells in zip(range(line + 1, line + _HEADER_WITHIN), reader, strict=False):
-                if is_header(cells, self.schema):
+            for number, text in zip(range(line + 1, line + _HEADER_WITHIN), further, strict=False):
+                # A title says nothing of what separates the cells below it.
+                if is_header(next(csv.reader([text], delimiter=likely_separator(text)), []), self.schema):
                     raise refuse_title(place, f"line {number}") from None
             raise
 
@@ -145,7 +143,7 @@ class _Cells:
         elif not any(cells) or all(map(is_absent, cells)):
             return None
         row: dict[str, object] = {
-            column: None if column in self._optional and cell.strip() in _NULLS else cell
+            column: None if column in self._optional and is_null(cell) else cell
             for column, cell in zip(self._columns, cells, strict=False)
         }
         return written(row, self._local, self._by)

@@ -1,19 +1,42 @@
-"""The header of a file's table: which column is where."""
+"""What a file says of its table before any figure: its name, its header, which column is where."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from report_service.domain.field_errors import plain, shown
-from report_service.domain.table_schemas import INFORMATION_COLUMNS
+from report_service.domain.table_schemas import INFORMATION_COLUMNS, TABLE_SCHEMAS
 from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from report_service.domain.table_schemas import TableSchema
+
+_NULLS = frozenset({"NULL", "(NULL)", "[NULL]", "<NULL>", r"\N", "#NV", "#N/A"})
+"""How databases, their clients and spreadsheets write, in any case, that there is no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A file or sheet that is not read, beside others that are."""
+
+    name: str
+    why: str
+
+
+def table_named(name: str) -> str | None:
+    """Return the table that a file or sheet is named as: in any case, with blanks or `_` for hyphens."""
+    table = re.sub(r"[\s_]", "-", plain(name).lower())
+    return table if table in TABLE_SCHEMAS else None
+
+
+def is_null(cell: str) -> bool:
+    """Return True if a cell says that it has no value, as NULL in a database; where it may be empty, it is."""
+    return cell.strip().upper() in _NULLS
 
 
 def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> list[str]:
@@ -33,7 +56,12 @@ def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> lis
     if wrong:
         raise BadInput(
             f"{place}: {'; '.join(wrong) if any(names) else 'there is nothing in it'}",
-            hint=f"The first line must name the columns, in any order: {';'.join(known)}",
+            hint=f"The first line must name the columns, in any order: {';'.join(known)}"
+            + (
+                ". Cells are separated by ; or , or tabs, in all lines by the same"
+                if any(mark in name for mark in ";,\t|" for name in names)
+                else ""
+            ),
         )
     return names
 

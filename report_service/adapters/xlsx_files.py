@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,18 @@ from typing import TYPE_CHECKING
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
-from report_service.adapters.table_header import columns_of, is_header, refuse_title
+from report_service.adapters.table_header import (
+    PassedOver,
+    columns_of,
+    is_header,
+    is_null,
+    nearest,
+    refuse_title,
+    table_named,
+)
 from report_service.adapters.unreadable import translated
-from report_service.domain.field_errors import is_absent, plain
+from report_service.adapters.xlsx_unseen import unseen_in
+from report_service.domain.field_errors import FieldError, is_absent
 from report_service.domain.table_schemas import TABLE_SCHEMAS
 from report_service.domain.written import Conventions, written
 from report_service.errors import BadInput
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from report_service.adapters.xlsx_unseen import Unseen
     from report_service.domain.field_errors import FieldErrors
     from report_service.domain.table_schemas import TableSchema
 
@@ -30,6 +41,11 @@ _PROGRESS_ROWS = 1000
 _HEADER_WITHIN = 20
 
 Cells = Sequence[object]
+
+_NO_RESULT = (
+    "is a formula without its result, which the program that wrote the file did not compute: open and save it "
+    "with Excel or LibreOffice, or write the value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +86,13 @@ class XlsxSheet:
             height = max(1, sheet.total_height)
             numbered: Iterator[tuple[int, Cells]] = enumerate(sheet.iter_rows(), start=1)
             columns = self._columns(numbered)
-            local, by = self.schema.local_columns, Conventions(zone=self.zone, grouping=".,")
+            cells_of = _Cells(self.schema, columns, self.zone, unseen_in(self.path, self.sheet))
             for number, cells in numbered:
                 if number % _PROGRESS_ROWS == 0:
                     progress(self.size * _PROGRESS_ROWS // height)
-                if not all(map(is_absent, cells)):
-                    row = {name: _value(cell) for name, cell in zip(columns, cells, strict=False)}
-                    yield number, written(row, local, by)
+                row = cells_of(number, cells)
+                if row is not None:
+                    yield number, row
             progress(self.size - self.size * _PROGRESS_ROWS // height * (height // _PROGRESS_ROWS))
 
     def _columns(self, numbered: Iterator[tuple[int, Cells]]) -> list[str]:
@@ -91,29 +107,65 @@ class XlsxSheet:
             raise
 
 
-def sheets_of(path: Path, zone: ZoneInfo) -> list[XlsxSheet]:
-    """Return the sheets of a workbook that hold tables, by their names in any case, `_` and blanks for hyphens.
+class _Cells:
+    """Makes rows of cells."""
 
-    A workbook that is itself named like a table may hold it in its first visible sheet. Raise BadInput for a
-    file that is no workbook.
+    def __init__(self, schema: TableSchema, columns: list[str], zone: ZoneInfo, unseen: Unseen) -> None:
+        self._columns = columns
+        self._unseen = unseen  # what stands in cells that calamine gives as empty
+        self._local, self._by = schema.local_columns, Conventions(zone=zone, grouping=".,")
+        self._optional = frozenset(schema.columns) - schema.required
+
+    def __call__(self, number: int, cells: Cells) -> Mapping[str, object] | FieldErrors | None:
+        """Return a row; why it is none; or None if nothing is in it."""
+        unseen = self._unseen.get(number)
+        if unseen is None and all(map(is_absent, cells)):
+            return None
+        row = {name: self._value(name, cell) for name, cell in zip(self._columns, cells, strict=False)}
+        if unseen:
+            found = {name: unseen[place] for place, name in enumerate(self._columns) if place in unseen}
+            if formulas := [name for name, value in found.items() if value.startswith("=")]:
+                return tuple(FieldError(name, found[name], _NO_RESULT) for name in formulas)
+            row |= {name: self._value(name, value) for name, value in found.items()}
+        return written(row, self._local, self._by)
+
+    def _value(self, column: str, cell: object) -> object:
+        """Return a cell's value; calamine gives every number as a float."""
+        if isinstance(cell, float):
+            return int(cell) if cell.is_integer() else cell
+        return None if isinstance(cell, str) and column in self._optional and is_null(cell) else cell
+
+
+def sheets_of(path: Path, zone: ZoneInfo) -> tuple[list[XlsxSheet], list[PassedOver]]:
+    """Return the sheets of a workbook that hold tables, by their names, and those that are passed over.
+
+    A sheet that nobody sees is not read. A workbook that is itself named like a table may hold it in its first
+    visible sheet. Raise BadInput for a file that is no workbook, and for one in which two sheets hold one table.
     """
     with _opened(path) as workbook:
-        tables = {name: table for name in workbook.sheet_names if (table := _table_named(name))}
         visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is SheetVisibleEnum.Visible]
-    own = _table_named(path.stem)
-    if not tables and own and visible:
-        tables = {visible[0]: own}
-    return [XlsxSheet(path, name, TABLE_SCHEMAS[table], zone, share=len(tables)) for name, table in tables.items()]
-
-
-def _table_named(name: str) -> str | None:
-    table = plain(name).lower().replace("_", "-").replace(" ", "-")
-    return table if table in TABLE_SCHEMAS else None
-
-
-def _value(cell: object) -> object:
-    """Return a cell's value; calamine gives every number as a float."""
-    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+        hidden = [name for name in workbook.sheet_names if name not in visible and table_named(name)]
+    named: dict[str, list[str]] = defaultdict(list)
+    for name in visible:
+        if table := table_named(name):
+            named[table].append(name)
+    own = table_named(path.stem)
+    if not named and own and visible:
+        named[own] = visible[:1]
+    for table, names in named.items():
+        if len(names) > 1:
+            raise BadInput(
+                f"{path}: the sheets {' and '.join(names)} both hold {table}",
+                hint="Nothing was imported. Leave one of them, or name the other otherwise.",
+            )
+    sheets = [XlsxSheet(path, name, TABLE_SCHEMAS[table], zone, len(named)) for table, (name,) in named.items()]
+    read = {sheet.sheet for sheet in sheets}
+    others = dict.fromkeys(hidden, "it is hidden; show it to have it read") | {
+        name: f"no table has this name{nearest(name.lower(), TABLE_SCHEMAS)}"
+        for name in visible
+        if name not in read
+    }
+    return sheets, [PassedOver(name=f"{path}, sheet {name}", why=why) for name, why in others.items()]
 
 
 @contextmanager

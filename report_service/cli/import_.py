@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from report_service.adapters.table_files import FoundTable
+    from report_service.adapters.table_header import PassedOver
     from report_service.services.import_files import Imported, LineFault
 
 SHOWN = 50
@@ -76,8 +77,8 @@ def import_(
     if json:
         print(_as_json(results, ignored))
     else:
-        for path in ignored:
-            print(f"{path}: ignored, no table has this name")
+        for one in ignored:
+            print(f"{one.name}: ignored, {one.why}")
     if not all(imported.stored for imported in results):
         return 2
     return 3 if any(imported.warnings for imported in results) else 0
@@ -155,7 +156,7 @@ def _listed(faults: list[LineFault]) -> Iterator[str]:
         yield f"  ... and {len(faults) - SHOWN:,} more; --json lists all of them"
 
 
-def _as_json(results: list[Imported], ignored: list[Path]) -> str:
+def _as_json(results: list[Imported], ignored: list[PassedOver]) -> str:
     files = [
         {
             "name": imported.file,
@@ -176,7 +177,7 @@ def _as_json(results: list[Imported], ignored: list[Path]) -> str:
         }
         for imported in results
     ]
-    return json_.dumps({"files": files, "ignored": [str(path) for path in ignored]}, ensure_ascii=False, indent=2)
+    return json_.dumps({"files": files, "ignored": [one.name for one in ignored]}, ensure_ascii=False, indent=2)
 
 
 def _plain(found: LineFault) -> dict[str, object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -20,7 +20,16 @@ from uuid import UUID
 from report_service.domain.field_errors import InvalidValue, plain
 from report_service.domain.local_time import first_of, in_utc, last_of
 from report_service.domain.months import ReportMonth
-from report_service.domain.written import of_raw
+from report_service.domain.written import Written, of_raw
+from report_service.domain.written_dates import oddity, read_instant
+from report_service.domain.written_numbers import (
+    EXCEL_MADE_A_DATE,
+    IS_A_TIME,
+    NOT_A_NUMBER,
+    has_groups,
+    is_excel_date,
+    read_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,24 +41,12 @@ INT32_MAX = 2**31 - 1
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}")
 _PROVIDER_GROUP = re.compile(r"([A-Z]{2})[*\- ]?([A-Z0-9]{3})")
-_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]{1,3})?")
-_SPACED = re.compile(r"[+-]?[1-9][0-9]{0,2}([ \u00a0\u2009\u202f'\u2019][0-9]{3})+([.,][0-9]+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,][0-9]{3})+")
-_YEAR_FIRST = re.compile(r"(20[0-9]{2})[-/](0[1-9]|1[0-2])")
+_YEAR_FIRST = re.compile(r"(20[0-9]{2})[-/.](0[1-9]|1[0-2])")
 _MONTH_FIRST = re.compile(r"(0?[1-9]|1[0-2])[-/.](20[0-9]{2})")
-_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
-_TIME = re.compile(r"([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?")
-_EXCEL_DATE = re.compile(
-    r"(?=.*[0-9])([0-9]{1,2}[. -]*)?(jan|feb|mär|mrz|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]*"
-    r"\.?[ -]*([0-9]{2}|[0-9]{4})?|[0-9]{1,2}\.[0-9]{1,2}\.([0-9]{2,4})?",
-    re.IGNORECASE,
-)
-
-_NOT_A_NUMBER = "must be a number, for example 0.93"
 _NOT_WHOLE = "must be a whole number"
 NOT_WHOLE_CENTS = "must be whole cents (EUR 0.45 is 45): money is never rounded"
 _NOT_A_DAY = "must be a date as YYYY-MM-DD, for example 2026-10-01"
-_EXCEL_MADE_A_DATE = "looks like a date that Excel made of it: format the column as text, and write"
+_NOT_AN_INSTANT = "must be a date or date-time, for example 2026-10-01 or 2026-10-01T00:00:00Z"
 
 
 class ContractualBasis(StrEnum):
@@ -92,8 +89,8 @@ def month(raw: object) -> ReportMonth:
         first = None
     if first is not None and first.day == 1 and 2000 <= first.year < 2100:
         return ReportMonth.of(first)
-    if value and _EXCEL_DATE.fullmatch(value):
-        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the month as YYYY-MM, for example 2026-10")
+    if is_excel_date(value):
+        raise InvalidValue(f"{EXCEL_MADE_A_DATE} the month as YYYY-MM, for example 2026-10")
     raise InvalidValue("must be a month as YYYY-MM, for example 2026-10")
 
 
@@ -147,34 +144,19 @@ def number(raw: object) -> Decimal:
     elif isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
     elif isinstance(value, str):
-        found = _written_number(plain(value), by.grouping)
+        found = read_number(plain(value), by.grouping)
+    elif isinstance(value, date):
+        raise InvalidValue(f"{EXCEL_MADE_A_DATE} the number")
     else:
-        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the number" if isinstance(value, date) else _NOT_A_NUMBER)
+        raise InvalidValue(IS_A_TIME if isinstance(value, time | timedelta) else NOT_A_NUMBER)
     if not found.is_finite():
-        raise InvalidValue(_NOT_A_NUMBER)
+        raise InvalidValue(NOT_A_NUMBER)
     return found
-
-
-def _written_number(value: str, grouping: str) -> Decimal:
-    """Read a number from text; `grouping` are the characters that may stand between thousands there."""
-    if _SPACED.fullmatch(value):
-        value = re.sub(r"[^0-9.,+-]", "", value)
-    if not _NUMBER.fullmatch(value):
-        raise InvalidValue(f"{_EXCEL_MADE_A_DATE} the number" if _EXCEL_DATE.fullmatch(value) else _NOT_A_NUMBER)
-    mark = next((character for character in grouping if character in value), None)
-    if mark and _THOUSANDS.fullmatch(value):
-        before, after = value.split(mark)
-        other = "," if mark == "." else "."
-        raise InvalidValue(
-            f"has two meanings here: write {before}{after} if it is above a thousand, "
-            f"{before}{other}{after}0 if it is not"
-        )
-    return Decimal(value.replace(",", "."))
 
 
 def plain_number(raw: object) -> Decimal:
     """Return the number of a column that holds whole ones; refuse "1.000", a thousand in German, one elsewhere."""
-    if _THOUSANDS.fullmatch(plain(raw)):
+    if has_groups(plain(raw)):
         raise InvalidValue("must be written without a thousands separator, and without zeros after the point")
     return number(raw)
 
@@ -201,9 +183,17 @@ def money_ct(raw: object) -> int:
     raise InvalidValue(NOT_WHOLE_CENTS)
 
 
+def share(raw: object) -> Decimal:
+    """Return a number that may be written in percent: 93 % is 0.93."""
+    value, by = of_raw(raw)
+    if isinstance(value, str) and plain(value).endswith("%"):
+        return number(Written(plain(value)[:-1], by)).scaleb(-2)
+    return number(raw)
+
+
 def rate(raw: object) -> Decimal:
     """Return a share, 0 to 1."""
-    value = number(raw)
+    value = share(raw)
     if not 0 <= value <= 1:
         raise InvalidValue("must be 0 to 1 (93 % is 0.93)")
     return value
@@ -246,7 +236,7 @@ def valid_to(raw: object) -> datetime:
 def _instant(raw: object, of_day: Callable[[date, ZoneInfo], datetime]) -> datetime:
     value, by = of_raw(raw)
     if isinstance(value, str):
-        value = _written_instant(plain(value))
+        value = read_instant(plain(value))
     try:
         if isinstance(value, datetime):
             return in_utc(value, by.zone)
@@ -254,42 +244,17 @@ def _instant(raw: object, of_day: Callable[[date, ZoneInfo], datetime]) -> datet
             return of_day(value, by.zone)
     except OverflowError:
         raise InvalidValue("must lie in the years 1 to 9999") from None
-    raise InvalidValue("must be a date or date-time, for example 2026-10-01 or 2026-10-01T00:00:00Z")
-
-
-def _written_instant(value: str) -> date | datetime | None:
-    """Return a date, or a date and time with or without a zone; None if it is neither."""
-    found = _DAY.match(value)
-    if not found:
-        return None
-    the_day, rest = _calendar_day(found), value[found.end() :]
-    if the_day is None or not rest:
-        return the_day
-    clock = _TIME.fullmatch(rest[1:]) if rest[0] in "T " else None
-    try:
-        return datetime.fromisoformat(f"{the_day}T{clock[0]}") if clock else None
-    except ValueError:  # the form is right, the clock has no such time
-        return None
+    raise InvalidValue(oddity(str(raw).strip()) + _NOT_AN_INSTANT)
 
 
 def day(raw: object) -> date:
     """Return a date, `2024-02-01` or `01.02.2024`; a date-time only at midnight, as some databases keep dates."""
-    found = _written_instant(plain(raw)) if isinstance(raw, str) else raw
+    found = read_instant(plain(raw)) if isinstance(raw, str) else raw
     if isinstance(found, datetime) and found.time() == time() and (found is raw or found.tzinfo is None):
         return found.date()
     if isinstance(found, date) and not isinstance(found, datetime):
         return found
-    if re.fullmatch(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}", plain(raw)):
-        raise InvalidValue(f"has two meanings, day or month first: {_NOT_A_DAY}")
-    raise InvalidValue(_NOT_A_DAY)
-
-
-def _calendar_day(found: re.Match[str]) -> date | None:
-    year, month_, day_ = (found[1], found[2], found[3]) if found[1] else (found[6], found[5], found[4])
-    try:
-        return date(int(year), int(month_), int(day_))
-    except ValueError:  # 31 February
-        return None
+    raise InvalidValue(oddity(str(raw).strip()) + _NOT_A_DAY)
 
 
 def contractual_basis(raw: object) -> ContractualBasis:

@@ -37,10 +37,12 @@ HIGHEST_PRICE_CT = 200
 """No charging price in Germany comes near EUR 2 a kWh: tenths of a cent, or a price for a session?"""
 PRICE_FACTOR = 3
 """Prices move by a few cents; cents for euros, or net of a flat fee, move them by more."""
+EURO_BELOW_CT = 5
+"""Energy alone costs more than 5 ct a kWh: what has a fraction and is less was given in euros."""
 COMPLAINTS_FACTOR, COMPLAINTS_MORE = 3, 20
 """So many times last month's, and so many more in all: of few, the double is chance."""
 ALIKE = 20
-"""So many ratings are not the same to the digit by chance: one average was filled in for all."""
+"""So many ratings, or counts of complaints above 0, are not the same by chance: one was filled in for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ _PARSERS: Mapping[str, Callable[[object], Decimal | datetime]] = {
     "rating": parsers.number,
     "hotline_calls": parsers.number,
     "asa_seconds": parsers.number,
-    "fcr_rate": parsers.number,
+    "fcr_rate": parsers.share,
     "cost_ct_per_kwh": parsers.number,
     "total_complaints": parsers.number,
     "valid_from": parsers.valid_from,
@@ -160,8 +162,12 @@ def _grades(this: Figures, last: Figures) -> Iterator[Finding]:
     elif len(now) >= least and len(before) >= least and abs(_mean(now) - _mean(before)) > GRADE_SHIFT:
         moved = f"the average went from {_mean(before):.1f} to {_mean(now):.1f} within a month: grades, or stars?"
         yield "rating", list(now), moved
+    yield from _alike("rating", now)
+
+
+def _alike(column: str, now: Mapping[str, Decimal]) -> Iterator[Finding]:
     if len(now) >= ALIKE and len(set(now.values())) == 1:
-        yield "rating", list(now), f"all {len(now):,} are {next(iter(now.values()))}: is this each one's own?"
+        yield column, list(now), f"all {len(now):,} are {next(iter(now.values()))}: is this each one's own?"
 
 
 def _hotline(this: Figures, _last: Figures) -> Iterator[Finding]:
@@ -185,12 +191,16 @@ def _prices(this: Figures, last: Figures) -> Iterator[Finding]:
         if (old := before.get(subject)) and price and max(price, old) >= PRICE_FACTOR * min(price, old)
     ]
     yield column, moved, f"changed by a factor of {PRICE_FACTOR} or more since last month"
-    parts = [subject for subject, price in now.items() if price % 1]
-    yield column, parts, "fractions of a cent, which cannot be reported: is this net, and gross is wanted?"
+    parts = {subject: price for subject, price in now.items() if price % 1}
+    euros = max(parts.values(), default=0) < EURO_BELOW_CT
+    meant = "are these euros?" if euros else "is this net, and gross is wanted?"
+    yield column, list(parts), f"fractions of a cent, which cannot be reported: {meant}"
 
 
 def _complaints(this: Figures, last: Figures) -> Iterator[Finding]:
     now, before = this.numbers("total_complaints"), last.numbers("total_complaints")
+    if any(now.values()):  # none at all is what is hoped for
+        yield from _alike("total_complaints", now)
     if not now or not before:
         return
     more = sum(now.values()) - sum(before.values())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-_LOCAL = (parsers.number, parsers.valid_from, parsers.valid_to)
+_LOCAL = (parsers.number, parsers.share, parsers.valid_from, parsers.valid_to)
 
 CONFLICT = "conflict"
 """Beside the columns of a canonical table of figures: why none of a file's several rows for it can be right."""

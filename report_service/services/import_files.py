@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from report_service.domain import parsers
 from report_service.domain.field_errors import FieldError
 from report_service.domain.months import ReportMonth
-from report_service.domain.plausibility import Figures
+from report_service.domain.plausibility import Figures, implausible
 from report_service.domain.reports import read_report
 from report_service.domain.table_schemas import CONFLICT, POINTS, REPORT_SCHEMAS
 from report_service.errors import BadInput
@@ -71,7 +72,7 @@ class _Seen:
     first: dict[Key, int] = field(default_factory=dict)  # `_mark` of its line and what it said
     several: dict[Key, list[int]] = field(default_factory=dict)
     blank: set[Key] = field(default_factory=set)
-    figures: dict[str, Figures] = field(default_factory=dict)  # by month
+    figures: dict[ReportMonth, Figures] = field(default_factory=dict)
 
     def has(self, key: Key) -> bool:
         """Return True if the file has a row with this key, with figures or without."""
@@ -85,21 +86,25 @@ def import_files(
 
     A refused file does not hold up the others. Each is read twice, so that the store is locked only while
     checked rows are written; `progress` is told the bytes of both. With `replace`, stored rows of the table (of
-    the file's months) that the file does not have are removed. Raise StoreUnavailable.
+    the file's months) that the file does not have are removed, but never all of a table by a file without rows.
+    Raise StoreUnavailable.
     """
     for file in files:
         imported, seen = Imported(file=file.name, table=file.schema.name), _Seen()
         try:
             _check(file, imported, seen, progress)
             if imported.stored:
-                imported.gone = [key for key in intake.keys(file.schema, seen.figures) if not seen.has(key)]
+                months = [str(month) for month in seen.figures]
+                imported.gone = [key for key in intake.keys(file.schema, months) if not seen.has(key)]
                 imported.removed = replace and bool(imported.gone)
-                gone = imported.gone if replace else []
-                while seen.figures:  # a sheet is loaded once more, and needs their room
-                    imported.implausible += beside_last_month(seen.figures.popitem()[1], intake.rows)
-                intake.upsert(file.schema, _values(file, seen, progress), remove=gone)
+                if imported.removed and not imported.rows:
+                    raise _nothing_to_replace_by(file, len(imported.gone))
+                imported.implausible += _screened(seen.figures, intake)
+                intake.upsert(
+                    file.schema, _values(file, seen, progress), remove=imported.gone if imported.removed else []
+                )
         except BadInput as bad:
-            imported.problem = bad
+            imported.problem, imported.removed = bad, False
         yield imported
 
 
@@ -153,10 +158,34 @@ def _note_figures(schema: TableSchema, values: Mapping[str, object], seen: _Seen
     kind = _KINDS.get(schema.name)
     if kind is None:
         return
-    month = str(values["month"])
+    month = _month(str(values["month"]))
     if month not in seen.figures:
-        seen.figures[month] = Figures(kind, ReportMonth.parse(month))
+        seen.figures[month] = Figures(kind, month)
     seen.figures[month].add(values)
+
+
+def _screened(figures: dict[ReportMonth, Figures], intake: Intake) -> Iterator[Implausible]:
+    """Yield what is odd, newest month first; the month before is the file's, or else what is stored.
+
+    Figures are let go as they are done with: a sheet is loaded once more, and needs their room.
+    """
+    for month in sorted(figures, reverse=True):
+        this, last = figures.pop(month), figures.get(month.shift(-1))
+        yield from beside_last_month(this, intake.rows) if last is None else implausible(this, last)
+
+
+def _nothing_to_replace_by(file: TableFile, count: int) -> BadInput:
+    """Return the refusal of an emptied export that would take a whole table with it."""
+    return BadInput(
+        f"{file.name} has no rows, and --replace would remove all that is stored ({count:,})",
+        hint="See what made the file; without --replace it changes nothing.",
+    )
+
+
+@lru_cache
+def _month(text: str) -> ReportMonth:
+    """Return a month by its text: of many thousand rows there are a few."""
+    return ReportMonth.parse(text)
 
 
 def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[FieldError, ...]:
@@ -164,7 +193,7 @@ def _unreportable(schema: TableSchema, values: Mapping[str, object]) -> tuple[Fi
     kind = _KINDS.get(schema.name)
     if kind is None:
         return ()
-    report = read_report(kind, ReportMonth.parse(str(values["month"])), values, hub_id="")
+    report = read_report(kind, _month(str(values["month"])), values, hub_id="")
     return report if isinstance(report, tuple) else ()
 
 

@@ -129,7 +129,7 @@ def test_a_name_that_no_table_has_stops_the_command_before_anything_is_stored(
     done = run(environment, folder / "provider-groups.csv", folder / "notes.txt")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'notes.txt' is not the name of a table's file" in done.stderr
+    assert "notes.txt: no table has this name" in done.stderr
     assert "provider-groups.csv" in done.stderr
 
 

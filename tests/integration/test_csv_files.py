@@ -137,16 +137,19 @@ def test_progress_adds_up_to_the_size_of_the_file(path: Path) -> None:
 
 
 def test_a_folder_gives_its_files_in_the_order_of_the_tables_and_names_the_rest(tmp_path: Path) -> None:
-    for name in ("point-ratings.csv", "hubs.csv", "waivers.CSV", "notes.txt", "hub_ratings.csv"):
+    for name in ("point-ratings.csv", "hubs.csv", "waivers.CSV", "notes.txt", "Hub_ratings.csv", "points (2).csv"):
         (tmp_path / name).touch()
     (tmp_path / "points.csv").mkdir()
 
     files, ignored = table_files([tmp_path, tmp_path / "hubs.csv"], BERLIN)
 
     assert [file.name for file in files] == [
-        str(tmp_path / name) for name in ("hubs.csv", "point-ratings.csv", "waivers.CSV")
+        str(tmp_path / name) for name in ("hubs.csv", "Hub_ratings.csv", "point-ratings.csv", "waivers.CSV")
     ]
-    assert ignored == [tmp_path / "hub_ratings.csv", tmp_path / "notes.txt"]
+    assert [(one.name, one.why) for one in ignored] == [
+        (f"{tmp_path}/notes.txt", "no table has this name"),
+        (f"{tmp_path}/points (2).csv", "no table has this name (did you mean points.csv?)"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +157,11 @@ def test_a_folder_gives_its_files_in_the_order_of_the_tables_and_names_the_rest(
     [
         (
             "file",
-            "hub_ratings.csv",
-            "'hub_ratings.csv' is not the name of a table's file (did you mean hub-ratings.csv?)",
+            "hub-rating.csv",
+            "hub-rating.csv: no table has this name (did you mean hub-ratings.csv?)",
         ),
-        ("file", "hubs.txt", "'hubs.txt' is not the name of a table's file"),
+        ("file", "hubs.txt", "hubs.txt: no table has this name"),
+        ("file", "hubs.xls", "hubs.xls: workbooks are read as xlsx only: save it as one"),
         ("folder", "csv", "holds no file to import"),
         ("nothing", "csv", "does not exist"),
     ],

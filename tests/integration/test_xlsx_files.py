@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 
 from report_service.adapters.table_files import table_files
 from report_service.domain.written import of_raw
@@ -165,16 +167,113 @@ def test_a_file_that_is_no_workbook_is_refused_before_anything_is_stored(
 
 
 def test_a_workbook_without_a_table_is_refused_by_itself_and_ignored_in_a_folder(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "notes.xlsx", Tabelle1=RATINGS)
+    path = workbook(tmp_path / "notes.xlsx", Tabelle1=RATINGS, hub=RATINGS)
     (tmp_path / "~$figures.xlsx").write_bytes(b"locked by Excel")
     (tmp_path / "hubs.csv").touch()
 
     files, ignored = table_files([tmp_path], BERLIN)
 
     assert [file.name for file in files] == [str(tmp_path / "hubs.csv")]
-    assert ignored == [path, tmp_path / "~$figures.xlsx"]
-    with pytest.raises(BadInput, match="no sheet is named as a table"):
+    assert [(one.name, one.why) for one in ignored] == [
+        (f"{path}, sheet Tabelle1", "no table has this name"),
+        (f"{path}, sheet hub", "no table has this name (did you mean hubs?)"),
+    ]
+    with pytest.raises(BadInput, match=r"no sheet .* is named as a table; sheet Tabelle1: no table has this name"):
         table_files([path], BERLIN)
+
+
+def test_a_sheet_that_nobody_sees_is_not_read_and_told(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "figures.xlsx", hubs=HUBS, hub_ratings=RATINGS, lists=[("x",)])
+    book = load_workbook(path)
+    book["hub_ratings"].sheet_state = "hidden"
+    book["lists"].sheet_state = "veryHidden"
+    book.save(path)
+
+    files, ignored = table_files([path], BERLIN)
+
+    assert [file.name for file in files] == [f"{path}, sheet hubs"]
+    assert [(one.name, one.why) for one in ignored] == [
+        (f"{path}, sheet hub_ratings", "it is hidden; show it to have it read")
+    ]
+
+
+def test_two_sheets_for_one_table_have_two_meanings(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "figures.xlsx", **{"hub-ratings": RATINGS, "hub_ratings": RATINGS})
+
+    with pytest.raises(BadInput, match="the sheets hub-ratings and hub_ratings both hold hub-ratings") as refused:
+        table_files([path], BERLIN)
+
+    assert refused.value.hint
+
+
+def test_a_formula_without_a_result_and_an_error_are_no_empty_cells(tmp_path: Path) -> None:
+    rows = [
+        (),
+        *RATINGS,
+        ("2026-10", OTHER, "=AVERAGE(2,3)"),
+        ("2026-10", f"3{HUB[1:]}", "#DIV/0!"),
+        ("2026-10", f"4{HUB[1:]}", "#N/A"),
+    ]
+
+    found, intake = take_in(workbook(tmp_path / "figures.xlsx", **{"hub-ratings": rows}))
+
+    formula, error = map(str, found[0].faults)
+    assert formula.startswith("row 4: rating = =AVERAGE(2,3): is a formula without its result")
+    assert error.startswith("row 5: rating = #DIV/0!: is an error of the spreadsheet")
+    assert found[0].blank == 1
+    assert intake.taken == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        ('<c r="C2"><f>A1</f><v>2.4</v></c>', None),
+        ('<c r="C2" t="str"><f>A1&amp;""</f><v></v></c>', None),  # a result that is empty text
+        ('<c r="C2"><f>A1+A2</f></c>', "rating = =A1+A2"),
+        ('<c s="1" r="C2"><f t="shared" ref="C2:C9" si="0">B2&lt;1</f><v/></c>', "rating = =B2<1"),
+        ('<c r="C2"><f t="shared" si="0"/><v></v></c>', "rating = ="),
+        ('<c r="C2" t="e"><f>1/0</f><v>#DIV/0!</v></c>', "rating = #DIV/0!"),
+    ],
+)
+def test_what_programs_write_for_a_formula_is_told_apart(tmp_path: Path, cell: str, fault: str | None) -> None:
+    made, path = workbook(tmp_path / "made.xlsx", **{"hub-ratings": RATINGS}), tmp_path / "figures.xlsx"
+    with ZipFile(made) as before, ZipFile(path, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content, count = re.subn(rb'<c r="C2".*?</c>', cell.encode(), content)
+                assert count == 1
+            after.writestr(name, content)
+
+    found, _ = take_in(path)
+
+    assert [str(one.fault).split(": ", maxsplit=1)[0] for one in found[0].faults] == ([fault] if fault else [])
+
+
+def test_what_says_that_there_is_no_value_is_an_empty_cell(tmp_path: Path) -> None:
+    hubs = [HUBS[0], (HUB, "NULL", date(2024, 2, 1), "#NV"), (OTHER, "Coswig", date(2024, 2, 1), "(null)")]
+
+    found, intake = take_in(workbook(tmp_path / "figures.xlsx", hubs=hubs))
+
+    assert found[0].faults == []
+    assert [row["name"] for row in intake.taken] == [None, "Coswig"]
+    assert [row["decommissioned_on"] for row in intake.taken] == [None, None]
+
+
+def test_shares_count_as_shown_and_times_are_no_numbers(tmp_path: Path) -> None:
+    header = ("month", "hotline_calls", "fcr_rate", "asa_seconds", "rating")
+    rows = [header, ("2026-10", 120, 0.93, timedelta(seconds=21), 2), ("2026-09", 120, "93 %", time(0, 0, 21), 2)]
+    path = workbook(tmp_path / "figures.xlsx", **{"hotline-ratings": rows})
+    book = load_workbook(path)
+    book["hotline-ratings"]["C2"].number_format = "0 %"
+    book.save(path)
+
+    found, _ = take_in(path)
+
+    assert [str(fault) for fault in found[0].faults] == [
+        "row 2: asa_seconds = 0:00:21: is a time: write the number alone, 90 seconds as 90",
+        "row 3: asa_seconds = 00:00:21: is a time: write the number alone, 90 seconds as 90",
+    ]
 
 
 def test_progress_adds_up_to_the_size_of_the_file(tmp_path: Path) -> None:

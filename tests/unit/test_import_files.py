@@ -164,6 +164,34 @@ def test_a_row_that_cannot_be_reported_is_stored_with_a_warning() -> None:
     assert len(intake.stored) == 2
 
 
+def test_a_file_without_rows_never_takes_a_whole_table_with_it() -> None:
+    intake = RememberingIntake()
+    intake.known = {(HUB,), (OTHER,)}
+
+    (kept,) = import_files([FakeFile(TABLE_SCHEMAS["hubs"], [])], intake, progress=lambda read: None)
+    (refused,) = import_files(
+        [FakeFile(TABLE_SCHEMAS["hubs"], [])], intake, progress=lambda read: None, replace=True
+    )
+
+    assert (kept.stored, len(kept.gone), kept.removed) == (True, 2, False)
+    assert (refused.stored, refused.removed) == (False, False)
+    assert str(refused.problem) == "fake.csv has no rows, and --replace would remove all that is stored (2)"
+    assert refused.problem is not None
+    assert refused.problem.hint
+    assert intake.removed == []
+
+
+def test_the_months_of_one_file_are_seen_beside_each_other() -> None:
+    months = [(2, rating(HUB, month="2026-09", rating="1.2")), (3, rating(HUB, month="2026-10", rating="3.9"))]
+    calls = {"hotline_calls": 50, "fcr_rate": "0.9", "asa_seconds": 20}
+    hotline = [(line, {**row, **calls}) for line, row in months]
+
+    (found,) = take_in(FakeFile(TABLE_SCHEMAS["hotline-ratings"], [*hotline]))[0]
+
+    assert [str(odd.month) for odd in found.implausible] == ["2026-10"]
+    assert found.implausible[0].words.startswith("the average went from 1.2 to 3.9")
+
+
 def test_a_refused_file_does_not_hold_up_the_next() -> None:
     found, intake, _ = take_in(
         BrokenFile(TABLE_SCHEMAS["hub-ratings"]), FakeFile(TABLE_SCHEMAS["hub-ratings"], [(2, rating(HUB))])

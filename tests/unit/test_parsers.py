@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -33,6 +33,7 @@ READ: Mapping[Callable[[object], object], list[tuple[object, object]]] = {
         ("10/2026", ReportMonth(2026, 10)),
         ("1.2026", ReportMonth(2026, 1)),
         ("2026/10", ReportMonth(2026, 10)),
+        ("2026.10", ReportMonth(2026, 10)),
         ("2026-10-01", ReportMonth(2026, 10)),
         ("01.10.2026", ReportMonth(2026, 10)),
     ],
@@ -73,6 +74,9 @@ READ: Mapping[Callable[[object], object], list[tuple[object, object]]] = {
         ("\u00a02,4\u200b", Decimal("2.4")),
         ("1\u202f234,5", Decimal("1234.5")),
         ("12 345", Decimal(12345)),
+        ("1.234,5", Decimal("1234.5")),
+        ("1,234,567.25", Decimal("1234567.25")),
+        ("1.234.567", Decimal(1234567)),
         ("1.234", Decimal("1.234")),
     ],
     parsers.whole: [
@@ -88,9 +92,14 @@ READ: Mapping[Callable[[object], object], list[tuple[object, object]]] = {
     parsers.money_ct: [
         ("45", 45),
     ],
+    parsers.share: [
+        ("93 %", Decimal("0.93")),
+        (" 87,5%", Decimal("0.875")),
+    ],
     parsers.rate: [
         ("0", Decimal(0)),
         (1, Decimal(1)),
+        ("100%", Decimal(1)),
     ],
     parsers.seconds: [
         ("12.345", Decimal("12.345")),
@@ -162,7 +171,15 @@ REFUSED: Mapping[Callable[[object], object], list[tuple[object, str]]] = {
         (date(2026, 4, 2), "Excel made of it"),
         ("1 23", "must be a number"),
         ("n/a", "must be a number"),
-        ("1.234,5", "must be a number"),
+        ("1.234.56", "must be a number"),
+        ("12,5 s", "must be the number alone, without 's'"),
+        ("EUR 0,59", "must be the number alone, without 'EUR'"),
+        ("93 %", "must be the number alone, without '%'"),
+        ("00:21", "is a time"),
+        (time(0, 21), "is a time"),
+        (timedelta(seconds=21), "is a time"),
+        ("#WERT!", "is an error of the spreadsheet"),
+        ("=1+1", "is a formula"),
         ("٣", "must be a number"),
         ("NaN", "must be a number"),
         (True, "must be a number"),
@@ -201,6 +218,9 @@ REFUSED: Mapping[Callable[[object], object], list[tuple[object, str]]] = {
         (0.45, "EUR 0.45 is 45"),
         (-1, "0 to 2147483647"),
     ],
+    parsers.share: [
+        ("%", "must be a number"),
+    ],
     parsers.rate: [
         ("1.01", "0 to 1"),
         (-0.01, "0 to 1"),
@@ -216,6 +236,9 @@ REFUSED: Mapping[Callable[[object], object], list[tuple[object, str]]] = {
     parsers.valid_from: [
         ("2026-02-30", "date-time"),
         ("2026-10-01T24:30", "date-time"),
+        ("2026-10-31T24:00", "has the hour 24"),
+        ("31.10.26 23:59", "has a year of two digits"),
+        (46296.5, "is how Excel counts days"),
         (7, "date-time"),
         ("0001-01-01T00:00+02:00", "years 1 to 9999"),
     ],
@@ -223,6 +246,9 @@ REFUSED: Mapping[Callable[[object], object], list[tuple[object, str]]] = {
         ("2026-02-30", "YYYY-MM-DD"),
         ("30.02.2026", "YYYY-MM-DD"),
         ("01/02/2024", "two meanings, day or month first"),
+        ("13/02/2024", "must be a date as YYYY-MM-DD"),
+        ("01.02.24", "has a year of two digits"),
+        (46296, "is how Excel counts days"),
         ("2026-10-31 12:00:00", "YYYY-MM-DD"),
         (datetime(2026, 10, 31, 12), "YYYY-MM-DD"),  # noqa: DTZ001
         (7, "YYYY-MM-DD"),
@@ -325,6 +351,7 @@ def test_no_value_does_anything_but_be_read_or_be_refused(raw: object) -> None:
         parsers.plain_number,
         parsers.whole,
         parsers.money_ct,
+        parsers.share,
         parsers.rate,
         parsers.seconds,
         parsers.rating,

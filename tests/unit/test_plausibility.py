@@ -79,6 +79,7 @@ def test_three_months_of_ordinary_data_give_no_warning(seed: int, size: dict[str
         ("ad_hoc_tariff", [tariff(cost_ct_per_kwh=60)], [tariff(cost_ct_per_kwh=20)], "cost_ct_per_kwh", 1),
         ("ad_hoc_tariff", [tariff(cost_ct_per_kwh="49.58")], [], "cost_ct_per_kwh", 1),
         ("point_rating", complaints(30, 1), complaints(5, 5), "total_complaints", 2),
+        ("point_rating", complaints(*[1] * 20), [], "total_complaints", 20),
         ("ad_hoc_tariff", [tariff(valid_from="2026-11-01T00:00:00+01:00")], [], "valid_from", 1),
         ("ad_hoc_tariff", [tariff(valid_to="2026-09-30T23:59:59+02:00")], [], "valid_from", 1),
     ],
@@ -109,6 +110,8 @@ def test_what_can_hardly_be_meant_is_told_by_kind_and_column(
         ("ad_hoc_tariff", [tariff()], [tariff(cost_ct_per_kwh=176)]),
         ("ad_hoc_tariff", [tariff(cost_ct_per_kwh=0)], [tariff()]),
         ("point_rating", complaints(28, 1), complaints(5, 5)),
+        ("point_rating", complaints(*[1] * 19), []),
+        ("point_rating", complaints(*[0] * 20), []),
         ("point_rating", complaints(20, 9), complaints(0, 10)),
         ("ad_hoc_tariff", [tariff(valid_from="2026-10-31T23:59:59+01:00", valid_to="2026-12-01T00:00:00Z")], []),
         ("ad_hoc_tariff", [tariff(valid_from="2026-01-01T00:00:00Z", valid_to="2026-10-01T00:00:00+02:00")], []),
@@ -128,3 +131,13 @@ def test_fractions_of_a_cent_are_told_once_for_all_of_a_kind() -> None:
 
     assert (found.count, found.example) == (300, "h0")
     assert "is this net, and gross is wanted?" in found.words
+
+
+def test_prices_in_euros_are_told_as_such() -> None:
+    (found,) = judged(
+        "ad_hoc_tariff", [tariff(cost_ct_per_kwh="0.59"), tariff(hub_id="i", cost_ct_per_kwh="4.99")]
+    )
+    (net,) = judged("ad_hoc_tariff", [tariff(cost_ct_per_kwh="0.59"), tariff(hub_id="i", cost_ct_per_kwh="5.01")])
+
+    assert "are these euros?" in found.words
+    assert "is this net" in net.words

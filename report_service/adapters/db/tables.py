@@ -140,6 +140,7 @@ provider_groups = Table(
 _TYPES: Mapping[Callable[[object], object], TypeEngine[Any]] = {
     parsers.number: Exact(),
     parsers.plain_number: Exact(),
+    parsers.share: Exact(),
     parsers.valid_from: UtcDateTime(),
     parsers.valid_to: UtcDateTime(),
     parsers.uuid: String(36),

@@ -35,7 +35,7 @@ HOTLINE_RATING = Kind(
             zero_means="without calls there is nothing to rate",
         ),
         # First call resolution, and the average speed of answer.
-        Column(name="fcr_rate", field="fcrRate", stored=parsers.number, parse=parsers.rate),
+        Column(name="fcr_rate", field="fcrRate", stored=parsers.share, parse=parsers.rate),
         Column(name="asa_seconds", field="asa", stored=parsers.number, parse=parsers.seconds),
         RATING,
     ),

@@ -67,21 +67,26 @@ events: $(VENV)/.dev ## generate the log contract's schema and table from report
 UV := .venv-uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
   --no-strip-extras --no-emit-index-url --no-header
+DRIVERS := mysql mssql oracle
 lock: .venv-uv/.made ## pin the dependencies anew, and uv, which does it
 	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --extra dev -c requirements.lock pyproject.toml -o tests/requirements.lock
 	printf '%s\n' editables hatchling | $(COMPILE) -c tests/requirements.lock - -o requirements.build.lock
 	echo mutmut | $(COMPILE) --upgrade -c tests/requirements.lock - -o tests/mutants.lock
 	echo uv | $(COMPILE) --upgrade - -o requirements.uv.lock
+	for extra in $(DRIVERS); do sed -n "s/^$$extra = \[\"\(.*\)\"\].*/\1/p" pyproject.toml | \
+	  $(COMPILE) --upgrade -c tests/requirements.lock - -o requirements.$$extra.lock || exit 1; done
 	$(MAKE) wheels
 
-# The declared Pythons; the platforms of the image, and of those who work on it.
+# The declared Pythons; the platforms of the image, and of those who work on it. The drivers are for the image.
 PYTHONS = $(shell sed -nE 's/.*"Programming Language :: Python :: (3\.[0-9]+)".*/\1/p' pyproject.toml)
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
 wheels: .venv-uv/.made ## prove that the locks have wheels for every Python and platform
 	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
+	  case $$platform in *linux*) drivers="$(DRIVERS:%=-r requirements.%.lock)" ;; *) drivers= ;; esac; \
 	  $(UV) pip install --quiet --dry-run --no-deps --no-build --require-hashes --python .venv-uv/bin/python --target .venv-uv/none \
-	    --python-version $$python --python-platform $$platform -r tests/requirements.lock -r requirements.build.lock || exit 1; \
+	    --python-version $$python --python-platform $$platform -r tests/requirements.lock -r requirements.build.lock \
+	    $$drivers || exit 1; \
 	  echo "Python $$python on $$platform: a wheel of everything"; \
 	done; done
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from report_service.adapters.db.engine import Store
-from tests.support.stores import POSTGRES_URL, PostgresDatabases, sqlite_url
+from tests.support.stores import MARIADB_URL, POSTGRES_URL, PostgresDatabases, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +63,24 @@ def postgres_store(postgres_url: str) -> Iterator[Store]:
     """Return an open store with this version's tables on PostgreSQL."""
     with closing(Store(postgres_url)) as store:
         yield store
+
+
+@pytest.fixture
+def mariadb_url() -> Iterator[str]:
+    """Return the URL of a database of the test's own, without any table; a server must answer as PostgreSQL's."""
+    engine = create_engine(MARIADB_URL)
+    name = f"report_service_test_{secrets.token_hex(6)}"
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    except OperationalError as exc:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no MariaDB answers at {MARIADB_URL}: {exc}")
+    yield f"{MARIADB_URL.rpartition('/')[0]}/{name}"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+    engine.dispose()
 
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 POSTGRES_URL = os.environ.get(
     "REPORT_SERVICE_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 )
+MARIADB_URL = os.environ.get("REPORT_SERVICE_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 PREFIX = "report_service_tests"
 """A database's name is `<PREFIX>_<process>_<number>`, so that what a killed process left can be found."""
 SCHEMA = " UNION ALL ".join(

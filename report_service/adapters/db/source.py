@@ -6,7 +6,7 @@ being read, whatever it is, is a fault of that table: nobody waits for it longer
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import itemgetter
@@ -45,6 +45,7 @@ TIMEOUT_S = 300.0
 """How long reading one table may take, unless the configuration says otherwise."""
 _BATCH = 1000
 _CONNECT_TIMEOUT_S = 10
+_MYSQL = ("mysql", "mariadb")
 _OPCODES = 100_000
 """So many steps of SQLite's virtual machine are a few milliseconds."""
 
@@ -149,8 +150,8 @@ def _queried(
         with (
             _read_only(parsed(query.url)).connect() as connection,
             _ended_when(given_up, connection, timeout_s=query.timeout_s),
+            connection.execution_options(yield_per=_BATCH).execute(statement) as result,
         ):
-            result = connection.execution_options(yield_per=_BATCH).execute(statement)
             values_of = itemgetter(*_positions(schema, list(result.keys())))
             for batch in result.partitions():
                 rows = [dict(zip(schema.columns, values_of(values), strict=True)) for values in batch]
@@ -166,9 +167,8 @@ def _ended_when(
     given_up: Callable[[], bool], connection: Connection, *, timeout_s: float | None = None
 ) -> Iterator[None]:
     """Make the database itself end a statement that nobody waits for any more, where it can."""
-    if connection.dialect.name == "postgresql" and timeout_s is not None:
-        # Later than we give up, so that there is one message; not in `options`, which PgBouncer refuses.
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1000 * (timeout_s + 1))}")
+    if timeout_s is not None:
+        _limit(connection, timeout_s + 1)  # later than we give up, so that there is one message
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -178,6 +178,18 @@ def _ended_when(
         yield
     finally:  # the connection may go on to others
         driver.set_progress_handler(None, 0)
+
+
+def _limit(connection: Connection, timeout_s: float) -> None:
+    """Tell the database how long a statement of this connection may take, if it is one that can be told."""
+    dialect: Any = connection.dialect
+    if dialect.name == "postgresql":  # not in `options`, which PgBouncer refuses
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1000 * timeout_s)}")
+    elif dialect.name in _MYSQL:
+        limit = f"max_statement_time = {timeout_s}"
+        if not dialect.is_mariadb:
+            limit = f"max_execution_time = {round(1000 * timeout_s)}"
+        connection.exec_driver_sql(f"SET SESSION {limit}")
 
 
 def _may_be_of(month: ReportMonth, raw: object) -> bool:
@@ -223,7 +235,7 @@ def _positions(schema: TableSchema, found: Sequence[str]) -> list[int]:
 def _read_only(url: URL) -> Engine:
     """Return an engine that cannot change what it reads; no connection outlives its use.
 
-    SQLite and PostgreSQL are told so. Any other database is only never asked to commit.
+    SQLite, PostgreSQL, MySQL and MariaDB are told so. Any other database is only never asked to commit.
     """
     match url.get_backend_name():
         case "sqlite":
@@ -235,8 +247,16 @@ def _read_only(url: URL) -> Engine:
                 arguments["prepare_threshold"] = None  # PgBouncer hands each transaction another connection
             engine = create_engine(url.set(drivername=driver), poolclass=NullPool, connect_args=arguments)
             return engine.execution_options(postgresql_readonly=True)
-        case _:
-            return create_engine(url, poolclass=NullPool)
+        case name:
+            engine = create_engine(url, poolclass=NullPool)
+            if name in _MYSQL:
+                event.listen(engine, "connect", _read_only_mysql)
+            return engine
+
+
+def _read_only_mysql(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
 
 
 def _read_only_sqlite(url: URL) -> Engine:
@@ -279,7 +299,8 @@ def _translated(name: str, url: str) -> Iterator[None]:
     except (NoSuchModuleError, ImportError) as exc:  # the former is an ArgumentError, too
         raise SourceUnavailable(
             f"sources.{name}: no driver is installed for {parsed(url).drivername}: {exc}",
-            hint="Install it beside report-service, or use sqlite:// or postgresql+psycopg://.",
+            hint="sqlite:// and postgresql+psycopg:// are built in; the extras report-service[mysql], [mssql] and "
+            "[oracle] are mysql+pymysql://, mssql+pymssql:// and oracle+oracledb://.",
         ) from exc
     except ArgumentError as exc:  # its own words may hold the URL
         raise SourceUnavailable(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from openpyxl import Workbook
-from openpyxl.styles import Border, Font, NamedStyle, PatternFill, Side
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
@@ -28,7 +28,11 @@ _FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 
 _HEAD = NamedStyle("head", Font("Calibri", bold=True, color="FFFFFF"), PatternFill("solid", fgColor="1F4E78"))
 _GIVEN = NamedStyle(
-    "given", Font("Calibri", color="595959"), PatternFill("solid", fgColor="EDEDED"), number_format="@"
+    "given",
+    Font("Calibri", color="595959"),
+    PatternFill("solid", fgColor="EDEDED"),
+    number_format="@",
+    alignment=Alignment(shrink_to_fit=True),  # a long name would lie over the cells that are to be filled in
 )
 _LINE = Side("thin", color="BFBFBF")
 _OPEN = NamedStyle("open", Font("Calibri"), border=Border(_LINE, _LINE, _LINE, _LINE))

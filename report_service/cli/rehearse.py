@@ -54,7 +54,9 @@ def _show(done: Rehearsed) -> None:
     month = done.status.month
     print(f"Rehearsal of {month}, with the data so far: nothing is sent, and the ledger stays as it is.\n")
     console_on(sys.stdout).print(month_view(done.status))
+    shown = set(map(str, done.status.implausible))  # the view has them
     for warning in done.warnings:
-        print(f"Warning: {warning}")
+        if warning not in shown:
+            print(f"Warning: {warning}")
     minutes = f"{done.duration_s / 60:.0f} min" if done.duration_s >= 120 else f"{done.duration_s:.0f} s"
     print(f"{counted(done.requests, 'request')}; the real ones would take about {minutes}.")

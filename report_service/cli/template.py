@@ -28,7 +28,11 @@ def template(
         bool, typer.Option("--all", help="A row for each report that is due, not only for those without data.")
     ] = False,
     form: Annotated[
-        Format, typer.Option("--format", help="One workbook, or a folder of CSV files.")
+        Format,
+        typer.Option(
+            "--format",
+            help="One workbook, or a folder of CSV files (for programs: Excel makes dates of the months in them).",
+        ),
     ] = Format.XLSX,
     out: Annotated[
         Path | None,

@@ -34,6 +34,14 @@ def test_a_name_is_a_name_and_no_formula(tmp_path: Path, name: str) -> None:
     assert (cell.value, cell.data_type, cell.quotePrefix) == (name, "s", True)
 
 
+def test_a_long_name_does_not_lie_over_the_cells_to_be_filled_in(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "forms.xlsx", [form("Ladepark " * 20)])
+
+    sheet = load_workbook(tmp_path / "forms.xlsx")["hub-ratings"]
+    assert sheet["C2"].alignment.shrink_to_fit
+    assert sheet.column_dimensions["C"].width <= 60
+
+
 def test_a_csv_form_opens_in_excel_with_its_umlauts(tmp_path: Path) -> None:
     (path,) = write_csv(tmp_path, [form("Bürgerplatz")])
 

@@ -46,18 +46,20 @@ def write_csv(folder: Path, forms: Iterable[Form]) -> list[Path]:
     UTF-8 with a byte order mark and semicolons, which Excel opens by itself with its umlauts. Raise BadInput for
     what is there already, which somebody may have filled in, and for a folder that cannot be written.
     """
-    files = []
+    files = {folder / f"{form.kind.source}.csv": form for form in forms}
     with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for form in forms:
-        path = folder / f"{form.kind.source}.csv"
+    for path in files:  # all or none
+        with _writable(path):
+            if path.exists():
+                raise FileExistsError
+    for path, form in files.items():
         with _writable(path), path.open("x", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file, delimiter=";")
             writer.writerow(form.columns)
             blank = [""] * len(form.kind.columns)
             writer.writerows([*map(_harmless, row), *blank] for row in form.rows)
-        files.append(path)
-    return files
+    return list(files)
 
 
 def write_xlsx(path: Path, forms: Iterable[Form]) -> list[Path]:

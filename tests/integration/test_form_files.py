@@ -71,6 +71,15 @@ def test_cells_are_checked_as_they_are_filled_in(
     assert found.prompt
 
 
+def test_of_several_forms_none_is_written_where_one_may_be_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "hub-ratings.csv").write_text("filled in")
+
+    with pytest.raises(BadInput, match=r"hub-ratings\.csv is there already"):
+        write_csv(tmp_path, [form(kind="hotline_rating"), form()])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["hub-ratings.csv"]
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

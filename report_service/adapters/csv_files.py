@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from report_service.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -53,6 +54,10 @@ class CsvFile:
             return self.path.stat().st_size
         except OSError:
             return 0
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep nothing: a file is read anew each time, so that it may be of any size."""
+        return nullcontext()
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's first line (from 1) and its cells by column, or why it is no row.

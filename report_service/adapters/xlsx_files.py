@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
 from report_service.adapters.table_header import (
     PassedOver,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from report_service.domain.field_errors import FieldErrors
     from report_service.domain.table_schemas import TableSchema
 
+    _Loaded = tuple[CalamineSheet, Unseen]
+
 SUFFIXES = (".xlsx", ".xlsm")
 _PROGRESS_ROWS = 1000
 _HEADER_WITHIN = 20
@@ -52,7 +54,8 @@ _NO_RESULT = (
 class XlsxSheet:
     """One sheet of a workbook, with a header in any order; cells have the types that Excel gave them.
 
-    A sheet is held in memory while its rows are read, as calamine does: about 15 MB for 100,000 rows.
+    A sheet is in memory while its rows are read, as calamine does: about 30 MB for 100,000 rows, and half as much
+    again while it is loaded.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class XlsxSheet:
     schema: TableSchema
     zone: ZoneInfo  # of date-times, which have no zone in a workbook
     share: int = 1  # how many tables the workbook has
+    _held: list[_Loaded] = field(default_factory=list, repr=False, compare=False)
     unit = "row"
 
     @property
@@ -75,25 +79,36 @@ class XlsxSheet:
         except OSError:
             return 0
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the sheet for several readings, as it is now; raise BadInput for a file that cannot be read."""
+        self._held.append(self._loaded())
+        try:
+            yield
+        finally:
+            self._held.clear()
+
     def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's number (from 1) and its cells by column.
 
         Rows with nothing in them are passed over. Raise BadInput for a file that cannot be read, and for a
         sheet with another header.
         """
+        sheet, unseen = self._held[0] if self._held else self._loaded()
+        height = max(1, sheet.total_height)
+        numbered: Iterator[tuple[int, Cells]] = enumerate(sheet.iter_rows(), start=1)
+        cells_of = _Cells(self.schema, self._columns(numbered), self.zone, unseen)
+        for number, cells in numbered:
+            if number % _PROGRESS_ROWS == 0:
+                progress(self.size * _PROGRESS_ROWS // height)
+            row = cells_of(number, cells)
+            if row is not None:
+                yield number, row
+        progress(self.size - self.size * _PROGRESS_ROWS // height * (height // _PROGRESS_ROWS))
+
+    def _loaded(self) -> _Loaded:
         with _opened(self.path) as workbook:
-            sheet = workbook.get_sheet_by_name(self.sheet)
-            height = max(1, sheet.total_height)
-            numbered: Iterator[tuple[int, Cells]] = enumerate(sheet.iter_rows(), start=1)
-            columns = self._columns(numbered)
-            cells_of = _Cells(self.schema, columns, self.zone, unseen_in(self.path, self.sheet))
-            for number, cells in numbered:
-                if number % _PROGRESS_ROWS == 0:
-                    progress(self.size * _PROGRESS_ROWS // height)
-                row = cells_of(number, cells)
-                if row is not None:
-                    yield number, row
-            progress(self.size - self.size * _PROGRESS_ROWS // height * (height // _PROGRESS_ROWS))
+            return workbook.get_sheet_by_name(self.sheet), unseen_in(self.path, self.sheet)
 
     def _columns(self, numbered: Iterator[tuple[int, Cells]]) -> list[str]:
         number, header = next(((number, cells) for number, cells in numbered if any(cells)), (1, []))

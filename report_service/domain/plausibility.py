@@ -6,11 +6,9 @@ months of ordinary data give no warning; each threshold says why it is where it 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from report_service.domain import parsers
 from report_service.domain.field_errors import InvalidValue, is_absent, shown
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 
     from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
+
+T = TypeVar("T")
 
 STARS_ABOVE = 4
 """Grades go from 1, best, to 6. Where all are above 4, the last that is sufficient at school, stars were sent."""
@@ -73,66 +73,77 @@ class Implausible:
         )
 
 
+class _Values(dict[object, T | None]):
+    """What raw values mean, each read once: in thousands of rows the same ones come again and again."""
+
+    def __init__(self, parse: Callable[[object], T]) -> None:
+        self._parse = parse
+
+    def __missing__(self, raw: object) -> T | None:
+        """Read a value; None if it is absent or cannot be read."""
+        try:
+            value = None if is_absent(raw) else self._parse(raw)
+        except InvalidValue:
+            value = None
+        self[raw] = value
+        return value
+
+
 class Figures:
     """One kind's figures of one month, as far as they can be judged; whatever cannot be read is left out."""
 
     def __init__(self, kind: Kind, month: ReportMonth) -> None:
         self.kind = kind
         self.month = month
-        self.by_column: dict[str, dict[str, Decimal | datetime]] = defaultdict(dict)
+        self.outside: list[str] = []  # subjects whose time of validity does not touch the month
+        self._numbers: dict[str, dict[str, Decimal]] = {}
         self._subject = kind.subject.column if kind.subject else ""
+        names = [column.name for column in kind.columns]
         self._columns = [
-            (
-                column.name,
-                _PARSERS[column.name],
-                dict[object, Decimal | datetime | None](),
-                self.by_column[column.name],
-            )
-            for column in kind.columns
-            if column.name in _PARSERS
+            (name, _Values(_NUMBERS[name]), self._numbers.setdefault(name, {}))
+            for name in names
+            if name in _NUMBERS
         ]
+        self._validity = (
+            (_Values(parsers.valid_from), _Values(parsers.valid_to))
+            if {"valid_from", "valid_to"} <= {*names}
+            else None
+        )
+        self._begins, self._over = first_of(month.first_day, BERLIN), last_of(month.last_day, BERLIN)
 
     def add(self, row: Mapping[str, object]) -> None:
         """Take in a raw row."""
         subject = str(row.get(self._subject, ""))
-        for column, parse, known, values in self._columns:
-            raw = row.get(column)
-            try:  # a value is read once: in thousands of rows the same ones come again and again
-                value = known[raw]
-            except KeyError:
-                value = known[raw] = _read(raw, parse)
-            except TypeError:  # no number, no date: a list, say
+        for column, values, numbers in self._columns:
+            try:
+                value = values[row.get(column)]
+            except TypeError:  # no number: a list, say
                 continue
             if value is not None:
-                values[subject] = value
+                numbers[subject] = value
+        if self._validity is not None:
+            starts, ends = self._validity
+            try:
+                start, end = starts[row.get("valid_from")], ends[row.get("valid_to")]
+            except TypeError:
+                return
+            if (start is not None and start > self._over) or (end is not None and end < self._begins):
+                self.outside.append(subject)
 
-    def numbers(self, column: str) -> dict[str, Decimal]:
+    def numbers(self, column: str) -> Mapping[str, Decimal]:
         """Return a column's numbers by subject."""
-        return {subject: value for subject, value in self.by_column[column].items() if isinstance(value, Decimal)}
-
-    def instants(self, column: str) -> dict[str, datetime]:
-        """Return a column's instants by subject."""
-        return {subject: value for subject, value in self.by_column[column].items() if isinstance(value, datetime)}
+        return self._numbers.get(column, {})
 
 
-_PARSERS: Mapping[str, Callable[[object], Decimal | datetime]] = {
+_NUMBERS: Mapping[str, Callable[[object], Decimal]] = {
     "rating": parsers.number,
     "hotline_calls": parsers.number,
     "asa_seconds": parsers.number,
     "fcr_rate": parsers.share,
     "cost_ct_per_kwh": parsers.number,
     "total_complaints": parsers.number,
-    "valid_from": parsers.valid_from,
-    "valid_to": parsers.valid_to,
 }
-"""The columns that are judged, in whichever kind they stand, and how they are read."""
-
-
-def _read(raw: object, parse: Callable[[object], Decimal | datetime]) -> Decimal | datetime | None:
-    try:
-        return None if is_absent(raw) else parse(raw)
-    except InvalidValue:
-        return None
+"""The numbers that are judged, in whichever kind they stand, and how they are read."""
 
 
 def implausible(this: Figures, last: Figures) -> Iterator[Implausible]:
@@ -212,10 +223,7 @@ def _complaints(this: Figures, last: Figures) -> Iterator[Finding]:
 
 
 def _validity(this: Figures, _last: Figures) -> Iterator[Finding]:
-    starts, ends = this.instants("valid_from"), this.instants("valid_to")
-    begins, over = first_of(this.month.first_day, BERLIN), last_of(this.month.last_day, BERLIN)
-    outside = [subject for subject, start in starts.items() if start > over or ends.get(subject, over) < begins]
-    yield "valid_from", outside, f"the time of validity does not touch {this.month}"
+    yield "valid_from", this.outside, f"the time of validity does not touch {this.month}"
 
 
 _RULES = (_grades, _hotline, _prices, _complaints, _validity)

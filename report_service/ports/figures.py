@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from report_service.domain.contract import Violation
     from report_service.domain.field_errors import FieldErrors
@@ -69,6 +70,9 @@ class TableFile(Protocol):
     @property
     def unit(self) -> str:
         """Return what its rows are counted in: "line" or "row"."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep for several readings what takes long, or much memory, to make; raise BadInput as `rows` does."""
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[tuple[int, Mapping[str, object] | FieldErrors]]:
         """Yield each row's first line (from 1) and raw values, or why it is no row.

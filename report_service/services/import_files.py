@@ -69,14 +69,14 @@ class Imported:
 class _Seen:
     """Which keys a file has, on which line first; and those that have several rows which differ."""
 
-    first: dict[Key, int] = field(default_factory=dict)  # `_mark` of its line and what it said
+    first: dict[Key, dict[str, int]] = field(default_factory=dict)  # by all of a key but its last: `_mark`
     several: dict[Key, list[int]] = field(default_factory=dict)
     blank: set[Key] = field(default_factory=set)
     figures: dict[ReportMonth, Figures] = field(default_factory=dict)
 
     def has(self, key: Key) -> bool:
         """Return True if the file has a row with this key, with figures or without."""
-        return key in self.first or key in self.blank
+        return key[-1] in self.first.get(key[:-1], ()) or key in self.blank
 
 
 def import_files(
@@ -92,20 +92,32 @@ def import_files(
     for file in files:
         imported, seen = Imported(file=file.name, table=file.schema.name), _Seen()
         try:
-            _check(file, imported, seen, progress)
-            if imported.stored:
-                months = [str(month) for month in seen.figures]
-                imported.gone = [key for key in intake.keys(file.schema, months) if not seen.has(key)]
-                imported.removed = replace and bool(imported.gone)
-                if imported.removed and not imported.rows:
-                    raise _nothing_to_replace_by(file, len(imported.gone))
-                imported.implausible += _screened(seen.figures, intake)
-                intake.upsert(
-                    file.schema, _values(file, seen, progress), remove=imported.gone if imported.removed else []
-                )
+            with file.held():
+                _check(file, imported, seen, progress)
+                if imported.stored:
+                    _store(file, imported, seen, intake, progress, replace=replace)
         except BadInput as bad:
             imported.problem, imported.removed = bad, False
         yield imported
+
+
+def _store(
+    file: TableFile,
+    imported: Imported,
+    seen: _Seen,
+    intake: Intake,
+    progress: Callable[[int], None],
+    *,
+    replace: bool,
+) -> None:
+    """Write the checked rows, and note what is odd about them beside what is stored."""
+    months = [str(month) for month in seen.figures]
+    imported.gone = [key for key in intake.keys(file.schema, months) if not seen.has(key)]
+    imported.removed = replace and bool(imported.gone)
+    if imported.removed and not imported.rows:
+        raise _nothing_to_replace_by(file, len(imported.gone))
+    imported.implausible += _screened(seen.figures, intake)
+    intake.upsert(file.schema, _values(file, seen, progress), remove=imported.gone if imported.removed else [])
 
 
 def _check(file: TableFile, imported: Imported, seen: _Seen, progress: Callable[[int], None]) -> None:
@@ -139,7 +151,7 @@ def _check(file: TableFile, imported: Imported, seen: _Seen, progress: Callable[
 def _twice(file: TableFile, line: int, values: Mapping[str, object], seen: _Seen) -> FieldError | None:
     """Return what is wrong with a row whose key was there before; the same row again says nothing new."""
     key, mark = _key(file.schema, values), _mark(line, values)
-    known = seen.first.setdefault(key, mark)
+    known = seen.first.setdefault(key[:-1], {}).setdefault(key[-1], mark)
     first = known & _LINES
     if first == line or (mark - line == known - first and key not in seen.several):
         return None
@@ -227,7 +239,7 @@ def _values(file: TableFile, seen: _Seen, progress: Callable[[int], None]) -> It
         if _is_blank(file.schema, values):
             continue
         key = _key(file.schema, values)
-        if line == seen.first[key] & _LINES:
+        if line == seen.first[key[:-1]][key[-1]] & _LINES:
             lines = seen.several.get(key)
             yield _conflict(file, values, lines) if lines else values
 

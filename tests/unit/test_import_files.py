@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tests.support.remembering_intake import RememberingIntake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from report_service.domain.table_schemas import TableSchema
 
@@ -32,6 +34,9 @@ class FakeFile:
     unit: str = "line"
     read: int = 0
 
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
         self.read += 1
         yield from self.lines if self.read == 1 or self.later is None else self.later
@@ -43,6 +48,9 @@ class BrokenFile:
     schema: TableSchema
     name: str = "broken.csv"
     unit: str = "line"
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
         yield 2, rating(HUB)

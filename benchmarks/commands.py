@@ -55,34 +55,50 @@ def _plans(stage: Stage) -> Iterator[Figure]:
 
 def _imports(stage: Stage) -> Iterator[Figure]:
     rows = 10_000 if stage.quick else 100_000
-    for form, path in _point_ratings(stage, rows):
+    for name, path in _files(stage, rows):
         used = []
         for _ in range(stage.runs):
             with stage.store(stage.sqlite, stage.operator) as store:
                 used.append(usage_of([COMMAND, "import", str(path)], stage.environ(store, NOWHERE)))
-        name = f"import of {rows:,} point ratings into SQLite, {form}"
-        yield from figures_of(name, used, "the whole command", within_s=10, mb=150)
+        what = f"import of {rows:,} {name} into SQLite, {path.suffix[1:]}"
+        yield from figures_of(what, used, "the whole command", within_s=10, mb=150)
 
 
-def _point_ratings(stage: Stage, count: int) -> Iterator[tuple[str, Path]]:
-    """Yield a CSV file and a workbook with so many rows."""
-    folder = stage.folder / "point-ratings"
+def _files(stage: Stage, count: int) -> Iterator[tuple[str, Path]]:
+    """Yield a CSV file and a workbook with so many rows of the largest table, and of the one with wide rows."""
+    month = stage.month
+    validity = {"valid_from": month.first_day, "valid_to": month.last_day}
+    costs = '[{"description": "blocking fee per minute after 4 h", "cost": 10}]'
+    tables: dict[str, list[dict[str, object]]] = {
+        "point-ratings": [
+            {
+                "month": str(month),
+                "rating": f"{1 + row % 30 / 10:.1f}",
+                "total_complaints": row % 3,
+                "point_id": str(uuid.UUID(int=row)),
+            }
+            for row in range(count)
+        ],
+        "ad-hoc-tariffs": [
+            {
+                "month": str(month),
+                "hub_id": str(uuid.UUID(int=row)),
+                "cost_ct_per_kwh": 50 + row % 20,
+                "additional_costs": costs if row % 2 else None,
+                **validity,
+            }
+            for row in range(count)
+        ],
+    }
+    folder = stage.folder / "tables"
     folder.mkdir()
-    rows: list[dict[str, object]] = [
-        {
-            "month": str(stage.month),
-            "rating": f"{1 + row % 30 / 10:.1f}",
-            "total_complaints": row % 3,
-            "point_id": str(uuid.UUID(int=row)),
-        }
-        for row in range(count)
-    ]
-    write_csv(folder / "point-ratings.csv", rows)
-    yield "csv", folder / "point-ratings.csv"
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("point-ratings")
-    sheet.append(list(rows[0]))
-    for row in rows:
-        sheet.append(list(row.values()))
-    book.save(folder / "point-ratings.xlsx")
-    yield "xlsx", folder / "point-ratings.xlsx"
+    for name, rows in tables.items():
+        write_csv(folder / f"{name}.csv", rows)
+        yield name.replace("-", " "), folder / f"{name}.csv"
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet(name)
+        sheet.append(list(rows[0]))
+        for row in rows:
+            sheet.append(list(row.values()))
+        book.save(folder / f"{name}.xlsx")
+        yield name.replace("-", " "), folder / f"{name}.xlsx"

@@ -27,6 +27,7 @@ class Usage:
     """What a process took from start to end."""
 
     wall_s: float
+    cpu_s: float  # user and system: what wall_s is on a machine that does nothing else
     peak_mb: float  # the most memory that it held
 
 
@@ -35,7 +36,8 @@ import os, subprocess, sys, time
 began = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, used = os.wait4(process.pid, 0)
-print(time.perf_counter() - began, used.ru_maxrss, os.waitstatus_to_exitcode(status))
+wall_s, cpu_s = time.perf_counter() - began, used.ru_utime + used.ru_stime
+print(wall_s, cpu_s, used.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
 """Starts a command from a small process: of one that is forked, Linux counts what its parent held."""
 
@@ -44,19 +46,21 @@ def usage_of(command: list[str], environ: Mapping[str, str]) -> Usage:
     """Run a command to its end, which must be a good one."""
     starter = [sys.executable, "-I", "-S", "-c", _STARTER, *command]
     done = subprocess.run(starter, env=environ, stdout=subprocess.PIPE, text=True, check=True)
-    wall_s, peak_kb, code = done.stdout.split()
+    wall_s, cpu_s, peak_kb, code = done.stdout.split()
     if int(code):
         raise subprocess.CalledProcessError(int(code), command)
-    return Usage(wall_s=float(wall_s), peak_mb=int(peak_kb) / 1024)
+    return Usage(wall_s=float(wall_s), cpu_s=float(cpu_s), peak_mb=int(peak_kb) / 1024)
 
 
 def figures_of(
     name: str, used: Sequence[Usage], note: str, *, within_s: float, mb: float | None = None
 ) -> Iterator[Figure]:
-    """Yield how long a command takes and, where that has a bound, how much memory at its peak."""
+    """Yield how long a command takes and, where that has a bound, how much CPU, and memory at its peak."""
     times = tuple(one.wall_s for one in used)
     yield Figure(name=name, unit="s", values=times, target=Target(bound=within_s), note=note)
     if mb is not None:
+        alone = tuple(one.cpu_s for one in used)
+        yield Figure(name="... of CPU", unit="s", values=alone, note="what it takes where nothing else runs")
         peaks = tuple(one.peak_mb for one in used)
         yield Figure(name="... peak memory", unit="MB", values=peaks, target=Target(bound=mb, every=True))
 

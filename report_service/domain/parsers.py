@@ -68,10 +68,11 @@ def text(raw: object) -> str:
     """Return text without the white space around it; refuse what neither JSON in UTF-8 nor PostgreSQL can hold."""
     if not isinstance(raw, str):
         raise InvalidValue("must be text")
-    value = raw.strip()
+    value, odd = raw.strip(), "\x00" in raw
     if not value.isascii():
         value = value.strip("\ufeff\u200b\u2060").strip()
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        odd |= any("\ud800" <= character <= "\udfff" for character in value)
+    if odd:
         raise InvalidValue("must not contain NUL or half a surrogate pair")
     return value
 

@@ -15,6 +15,7 @@ from report_service.domain.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from report_service.adapters.table_files import FoundTable
     from report_service.adapters.table_header import PassedOver
@@ -25,6 +26,7 @@ SHOWN = 50
 GONE = 3
 """How many stored rows that a file does not have are named."""
 
+_NOT_READ = "never read: in the configuration [sources.{}] is a query, which stands for this table"
 _FIGURES_STAY = "their figures stay, and are reported"
 _STAYS = {
     "hubs": "they stay in the inventory, and reports about them stay due",
@@ -52,7 +54,7 @@ def import_(
     A CSV file is named as its table (hubs.csv), and so is a sheet of a workbook
     (xlsx); columns come in any order. A row with a known key replaces what is
     stored. Exits with 2 when a file was refused; the others are stored all the
-    same; with 3 when stored rows cannot be reported as they are.
+    same; with 3 when stored rows cannot be reported as they are, or are not read.
     """
     from zoneinfo import ZoneInfo
 
@@ -65,7 +67,7 @@ def import_(
     files, ignored = table_files(paths, ZoneInfo(settings.data.timezone))
     if replace:
         _refuse_two_of_one_table(files)
-    results = []
+    results, queried = [], frozenset(settings.sources)
     with logging_to(sys.stderr, settings), closing(open_store(settings)) as store:
         intake = intake_of(settings, store, SystemClock())
         size = 2 * sum(file.size for file in files)  # each is read twice
@@ -73,15 +75,15 @@ def import_(
             for imported in import_files(files, intake, progress=progress, replace=replace):
                 results.append(imported)
                 if not json:
-                    say(_told(imported))
+                    say(_told(imported, queried))
     if json:
-        print(_as_json(results, ignored))
+        print(_as_json(results, ignored, queried))
     else:
         for one in ignored:
             print(f"{one.name}: ignored, {one.why}")
     if not all(imported.stored for imported in results):
         return 2
-    return 3 if any(imported.warnings for imported in results) else 0
+    return 3 if any(imported.warnings or imported.table in queried for imported in results) else 0
 
 
 @contextmanager
@@ -117,8 +119,8 @@ def _refuse_two_of_one_table(files: list[FoundTable]) -> None:
             )
 
 
-def _told(imported: Imported) -> str:
-    """Return what a person is told of one file."""
+def _told(imported: Imported, queried: AbstractSet[str]) -> str:
+    """Return what a person is told of one file; for the tables `queried` there are queries."""
     rows = counted(imported.rows - imported.blank, "row")
     if imported.problem is not None:
         lines = [f"{imported.file}: refused", f"  {imported.problem.message}", f"  -> {imported.problem.hint}"]
@@ -130,6 +132,8 @@ def _told(imported: Imported) -> str:
         lines = [f"{imported.file}: {verdict}", *_listed(imported.warnings)]
     else:
         lines = [f"{imported.file}: {rows} stored"]
+    if imported.stored and imported.table in queried:
+        lines.append(f"  {_NOT_READ.format(imported.table)}")
     return "\n".join([*lines, *_beside(imported)])
 
 
@@ -156,7 +160,7 @@ def _listed(faults: list[LineFault]) -> Iterator[str]:
         yield f"  ... and {len(faults) - SHOWN:,} more; --json lists all of them"
 
 
-def _as_json(results: list[Imported], ignored: list[PassedOver]) -> str:
+def _as_json(results: list[Imported], ignored: list[PassedOver], queried: AbstractSet[str]) -> str:
     files = [
         {
             "name": imported.file,
@@ -171,6 +175,10 @@ def _as_json(results: list[Imported], ignored: list[PassedOver]) -> str:
             "warnings": [
                 *(_plain(warning) for warning in imported.warnings + imported.remarks),
                 *({"line": None, "value": None, **odd.as_json()} for odd in imported.implausible),
+                *(
+                    {"line": None, "column": None, "value": None, "rule": _NOT_READ.format(table)}
+                    for table in queried & {imported.table}
+                ),
             ],
             "gone": [list(map(str, key)) for key in imported.gone],
             "removed": imported.removed,

@@ -65,6 +65,8 @@ def template(
         written = write_xlsx(out or Path(f"forms-{wanted}.xlsx"), forms)
     for one in forms:
         print(f"{one.kind.source}: {counted(len(one.rows), 'row')} to fill in")
+        if one.kind.source in settings.sources:
+            print("  but its figures come from a query, and what is imported is never read: see to the query")
     place = written[0].parent if form is Format.CSV else written[0]
     print(f"Fill in {place}, then: report-service import {place}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,3 +148,25 @@ def test_a_form_that_may_be_filled_in_is_never_written_over(sqlite_cli: Cli, inv
     assert "forms.xlsx is there already, and may be filled in" in again.err
     assert "--out PATH" in again.err
     assert (sqlite_cli.folder / "forms.xlsx").read_bytes() == before
+
+
+def test_a_form_for_a_table_that_a_query_stands_for_is_never_read_and_that_is_told(
+    sqlite_cli: Cli, inventory: object
+) -> None:
+    sqlite3.connect(sqlite_cli.folder / "theirs.sqlite3").close()
+    cli = sqlite_cli.using(
+        SOURCES__HUB_RATINGS__URL=f"sqlite:///{sqlite_cli.folder / 'theirs.sqlite3'}",
+        SOURCES__HUB_RATINGS__QUERY="SELECT '2000-01' AS month, '' AS hub_id, 1 AS rating",
+    )
+
+    made = cli("template", "--out", "forms.xlsx")
+    fill_in_xlsx(cli.folder / "forms.xlsx")
+    told = cli("import", "forms.xlsx")
+    files = json.loads(cli("import", "forms.xlsx", "--json").out)["files"]
+
+    assert "but its figures come from a query, and what is imported is never read" in made.out
+    assert told.code == 3
+    assert told.out.count("never read: in the configuration [sources.hub-ratings] is a query") == 1
+    assert [[warning["rule"] for warning in file["warnings"]] for file in files if file["warnings"]] == [
+        ["never read: in the configuration [sources.hub-ratings] is a query, which stands for this table"]
+    ]

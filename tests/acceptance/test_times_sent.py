@@ -42,6 +42,8 @@ def test_days_are_those_of_the_zone_of_the_data_or_of_the_source(sqlite_cli: Cli
         SOURCES__AD_HOC_TARIFFS__TIMEZONE="Etc/GMT-5",
     )
 
+    (folder / "ad-hoc-tariffs.csv").unlink()  # for which the query stands
+
     assert cli("import", folder).code == 0
     assert cli("run").code == 0
 

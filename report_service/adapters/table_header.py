@@ -46,12 +46,10 @@ def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> lis
     """
     names = _names(header)
     known, passed_over = list(schema.columns), _passed_over(schema)
-    wrong = [
-        f"unknown column {shown(name)!r}{nearest(name, known)}"
-        for name in names
-        if name not in known and name not in passed_over
-    ]
-    wrong += [f"column {name} is missing" for name in known if name not in names]
+    missing = [name for name in known if name not in names]
+    unknown = [name for name in names if name not in known and name not in passed_over]
+    wrong = [f"unknown column {shown(name)!r}{nearest(name, missing)}" for name in unknown]
+    wrong += [f"column {name} is missing" for name in missing]
     wrong += [f"column {name} is there twice" for name in known if names.count(name) > 1]
     if wrong:
         raise BadInput(

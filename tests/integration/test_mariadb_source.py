@@ -91,9 +91,9 @@ def test_a_query_that_is_not_answered_is_given_up_and_ended(
 
 def test_a_column_that_was_renamed_names_the_nearest(queried: Callable[..., list[dict[str, object]]]) -> None:
     with pytest.raises(SourceUnavailable) as refused:
-        queried("SELECT '2026-10' AS month, 'x' AS hub_id, 2 AS ratings")
+        queried("SELECT '2026-10' AS month, 'x' AS hub_id, 2 AS avg_rating")
 
     assert str(refused.value).startswith(
         "the query of sources.hub-ratings gives no column rating; it gives month,"
     )
-    assert "SELECT ratings AS rating" in (refused.value.hint or "")
+    assert "SELECT avg_rating AS rating" in (refused.value.hint or "")

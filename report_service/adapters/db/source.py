@@ -46,6 +46,8 @@ TIMEOUT_S = 300.0
 _BATCH = 1000
 _CONNECT_TIMEOUT_S = 10
 _MYSQL = ("mysql", "mariadb")
+_RENAMED = 0.4
+"""How alike a column is that was renamed, of those that the form does not know: `fcr` is `fcr_rate`."""
 _OPCODES = 100_000
 """So many steps of SQLite's virtual machine are a few milliseconds."""
 
@@ -221,10 +223,11 @@ def _bound(name: str, query: str, month: ReportMonth) -> TextClause:
 def _positions(schema: TableSchema, found: Sequence[str]) -> list[int]:
     """Return where the form's columns are among those found; others are ignored."""
     names = [name.lower() for name in found]
+    others = [name for name in names if name not in schema.columns]
     for needed in schema.columns:
         if names.count(needed) != 1:
             count = "two columns" if needed in names else "no column"
-            near = next(iter(get_close_matches(needed, names, n=1)), "NULL")
+            near = next(iter(get_close_matches(needed, others, n=1, cutoff=_RENAMED)), "...")
             raise SourceUnavailable(
                 f"the query of sources.{schema.name} gives {count} {needed}; it gives {', '.join(found)}",
                 hint=f"Name each column once, as in the CSV file, for example SELECT {near} AS {needed}.",

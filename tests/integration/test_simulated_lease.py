@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from report_service.domain.delivery import State
+from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
+from report_service.domain.refusals import BRAKE_AFTER
 from report_service.errors import LeaseHeld, LeaseLost
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.services.delivery.lease_keeper import ASK_AGAIN_S
-from tests.support.simulation import MONTH, Site, World, site, site_at
+from tests.support.simulation import MONTH, Site, World, assert_each_answer_is_one_link, site, site_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,11 @@ def deliveries(place: Site) -> list[tuple[object, ...]]:
     return [tuple(row) for row in place.ask("SELECT * FROM deliveries ORDER BY id")]
 
 
+def taken_over(place: Site) -> None:
+    """Let another have the lease, whose minute is over at once."""
+    place.ask("UPDATE leases SET fence = fence + 1, holder = 'another', expires_at = '2026-01-01 00:00:00.000000'")
+
+
 def small(folder: Path, latency_s: float = 0.2) -> Site:
     return site(folder, World(latency=constant(latency_s)), hubs=0, provider_groups=2)
 
@@ -72,6 +79,34 @@ def test_a_second_process_waits_for_its_patience_and_names_the_holder(tmp_path: 
         first.service.ledger.leases.release(lease)
         assert second.run().complete
     assert len(place.ask("SELECT * FROM runs")) == 1
+
+
+def test_what_comes_in_after_the_lease_was_lost_is_one_link_an_answer(tmp_path: Path) -> None:
+    place = site(tmp_path, World(latency=constant(3.0)), hubs=0, provider_groups=9)
+    with place.process() as first:
+        place.world.after(7.0, lambda: taken_over(place))
+        assert isinstance(first.run().error, LeaseLost)
+    place.world.turn(120)
+    with place.process() as second:
+        assert second.run().complete
+    assert_each_answer_is_one_link(place)
+
+
+def test_a_run_that_loses_its_lease_as_a_kind_is_braked_comes_to_its_end(tmp_path: Path) -> None:
+    world = World(latency=constant(0.2), faults=[InjectedFault.parse(f"400@{AD_HOC_TARIFF}")])
+    place = site(tmp_path, world, hubs=50)
+    taken = False
+
+    def take_over_with_the_twentieth(step: str) -> None:
+        nonlocal taken
+        rejected = sum(f"/{AD_HOC_TARIFF}/" in str(call["key"]) for call in world.calls)
+        if step == "executor.completed.done" and rejected >= BRAKE_AFTER and not taken:
+            taken = True
+            taken_over(place)
+
+    with place.process(tap=take_over_with_the_twentieth) as process:
+        assert isinstance(process.run().error, LeaseLost)
+    assert taken
 
 
 def test_a_run_that_waits_for_long_keeps_its_lease(tmp_path: Path) -> None:

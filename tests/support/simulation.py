@@ -418,10 +418,16 @@ def assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place: Site) -> No
     assert all(len(sent) == 1 for sent in bodies.values()), "a retry never makes a different report"
 
 
+def assert_each_answer_is_one_link(place: Site) -> None:
+    links = [row.request_id for row in place.ask("SELECT request_id FROM evidence")]
+    assert len(links) == len(set(links))
+
+
 def assert_delivered_once(place: Site, reports: int) -> None:
     created = [call["key"] for call in place.world.calls if call["ruling"] == "created"]
     assert len(created) == len(set(created)) == reports == len(place.world.mock.reports)
     rows = place.ask("SELECT state, in_doubt, evidence, obelis_id FROM deliveries")
     assert {(row.state, bool(row.in_doubt)) for row in rows} == {("accepted", False)}
     assert all((row.evidence == "confirmed") == (row.obelis_id is not None) for row in rows)
+    assert_each_answer_is_one_link(place)
     assert_sent_only_with_an_intent_and_doubled_only_in_doubt(place)

@@ -42,7 +42,7 @@ _REFUSALS = [Outcome.REJECTED.value, Outcome.NOT_FOUND.value]
 # Built once: SQLAlchemy then finds the compiled SQL by identity, which is half the price of a small statement.
 _END_ATTEMPT = (
     update(attempts)
-    .where(attempts.c.request_id == bindparam("r_id"))
+    .where(attempts.c.request_id == bindparam("r_id"), attempts.c.ended_at.is_(None))
     .values({name: bindparam(name) for name in ("ended_at", "http_status", "outcome", "answer")})
 )
 _CONCLUDED = (
@@ -126,8 +126,7 @@ class SqlAttemptLog:
         begun: Sequence[AttemptStart] = ()
         with self._store.write() as connection:
             holds = self._leases.holds(connection, lease)
-            _end_attempts(connection, ended)
-            evidence.append(connection, self._scope, ended)
+            evidence.append(connection, self._scope, _end_attempts(connection, ended))
             if holds:
                 _conclude(connection, ended)
                 begun = corrections.begin(connection, starts)
@@ -202,8 +201,12 @@ class SqlAttemptLog:
             raise IllegalTransition("a report was to be sent that is in flight, or done")
 
 
-def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> None:
-    """Write what became of requests; what it makes of their reports is for `_conclude`."""
+def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> Sequence[AttemptResult]:
+    """Write what became of requests; return those of which it was not written before.
+
+    Some was: when a commit went through and its acknowledgement was lost, or the lease was lost in between. What
+    it makes of their reports is for `_conclude`.
+    """
     rows = [
         {
             "r_id": one.request_id,
@@ -214,8 +217,10 @@ def _end_attempts(connection: Connection, ended: Sequence[AttemptResult]) -> Non
         }
         for one in ended
     ]
-    if rows:
-        connection.execute(_END_ATTEMPT, rows)
+    if not rows or connection.execute(_END_ATTEMPT, rows).rowcount == len(rows):
+        return ended
+    known = evidence.known(connection, [one.request_id for one in ended])
+    return [one for one in ended if one.request_id not in known]
 
 
 def _conclude(connection: Connection, ended: Sequence[AttemptResult]) -> None:

@@ -52,6 +52,11 @@ def _link(row: Row[Any]) -> EvidenceLink:
     return EvidenceLink(EvidenceEntry(**{name: getattr(row, name) for name in _ENTRY}), row.digest)
 
 
+def known(connection: Connection, request_ids: Sequence[str]) -> set[str]:
+    """Return those of the requests whose answer is in a chain."""
+    return set(connection.scalars(select(_E.request_id).where(_E.request_id.in_(request_ids))))
+
+
 def append(connection: Connection, scope: Scope, ended: Sequence[AttemptResult]) -> None:
     """Add what became of requests for reports to the chains of their months.
 

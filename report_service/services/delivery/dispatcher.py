@@ -232,10 +232,10 @@ class Dispatcher:
     def _put_off_refused(self) -> None:
         """Put off what was rejected of kinds of which everything is: it is not final (`domain.refusals`)."""
         refusals, until = self.outcomes.refusals, self.clock.now() + timedelta(seconds=PUT_OFF_S)
-        while refusals.month is not None and refusals.put_off:
-            kind, lease = refusals.put_off[-1], self.lease.ensure_held()
+        while refusals.month is not None and refusals.newly_braked:
+            kind, lease = refusals.newly_braked[-1], self.lease.ensure_held()
             self.attempts.put_off_rejected(refusals.month, kind, until=until, lease=lease)
-            refusals.put_off.pop()
+            refusals.newly_braked.pop()
 
     # --- 4. wait
 
@@ -369,6 +369,7 @@ class Dispatcher:
     def _lose(self, lost: LeaseLost, results: Sequence[AttemptResult]) -> None:
         """Send nothing more, another process delivers: the attempts' ends are ours to record, no report is."""
         self.lease.revoke(lost)
+        self.outcomes.refusals.newly_braked.clear()  # the next holder's run begins with what is braked
         self._store_lost_at = None
         self.stats.halt(lost)
         with suppress(LeaseLost, StoreUnavailable):

@@ -35,9 +35,7 @@ class RefusalWatch:
     streak: RefusalStreak
     rejected: dict[Kind, Brake]  # 400s, by kind
     unknown: Brake  # 404s, of all kinds BY_ID
-    put_off: list[Kind] = field(
-        default_factory=list
-    )  # whose rejected reports are to be put off, by the dispatcher
+    newly_braked: list[Kind] = field(default_factory=list)  # the dispatcher puts their rejected reports off
 
     @classmethod
     def of(
@@ -67,7 +65,7 @@ class RefusalWatch:
             streak=RefusalStreak(accepted=any(accepted.values())),
             rejected=rejected,
             unknown=unknown,
-            put_off=[kind for kind, brake in rejected.items() if brake.on],
+            newly_braked=[kind for kind, brake in rejected.items() if brake.on],
         )
 
     def max_in_flight(self, kind: Kind, capacity: int) -> int:
@@ -102,7 +100,7 @@ class RefusalWatch:
         said = f"the API rejects every {kind} ({words}): none is in this month, so it is hardly the data"
         self._alarm(said)
         if not before.on:
-            self.put_off.append(kind)
+            self.newly_braked.append(kind)
             hint = "Ask OBELIS. They are tried again each hour; mend the rows if it is the data after all."
             self.events.emit("kind.paused", kind=kind.name, month=str(self.month), detail=said, hint=hint)
 

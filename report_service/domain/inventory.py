@@ -139,6 +139,13 @@ class Inventory:
         point = self.points.get(point_id)
         return point.hub_id if point else None
 
+    def missing_hubs(self) -> frozenset[str]:
+        """Return the hubs that points in operation are at and the table does not have: they should be due, too."""
+        if table_schemas.HUBS.name in self.unread:
+            return frozenset()
+        at = {self.points[point_id].hub_id for point_id in self.due(POINT)}
+        return frozenset(hub_id for hub_id in at if hub_id is not None and hub_id not in self.hubs)
+
     def _homeless_points(self) -> Iterator[RowError]:
         """Yield a fault for each point that is due while its hub is not: its report stays due."""
         if table_schemas.HUBS.name in self.unread:

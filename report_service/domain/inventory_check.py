@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from report_service.domain.wording import agree, counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -40,6 +42,7 @@ class InventoryCheck:
     planned: Sizes  # how many are in the ledger, due for this month
     previous: Sizes  # how many were due for the month before
     unread: Sequence[str] = ()  # why tables of it cannot be read
+    missing_hubs: int = 0  # that points are at, and the table of hubs does not have
 
     @property
     def expected(self) -> int:
@@ -77,10 +80,11 @@ class InventoryCheck:
         )
 
     def _shrunk(self, record: InventoryRecord | None) -> str:
-        """Return why the inventory is too small to be believed; empty: it is not."""
+        """Return why the inventory is smaller than can be; empty: it is not."""
         reference = self.reference(record)
         if 100 * self.expected < (100 - SHRUNK_PERCENT) * reference:
-            return f"{self.expected:,} reports are due, {reference:,} were before"
+            are = agree(self.expected, "is", "are")
+            return f"{counted(self.expected, 'report')} {are} due, {reference:,} were before"
         if record is not None and record.accepted_by:
             return ""
         emptied = [
@@ -90,6 +94,8 @@ class InventoryCheck:
         ]
         if emptied:
             return f"no {' and no '.join(emptied)} is due any more"
+        if self.missing_hubs:
+            return f"points are at {counted(self.missing_hubs, 'hub')} that the table `hubs` does not have"
         if not any(count for kind, count in self.found.items() if kind.subject):
             return "no hub, point or provider group was in operation"
         return ""

@@ -64,8 +64,19 @@ def test_emptied_tables_take_nothing_away_and_what_was_planned_still_goes_out(tm
         assert (result.plan.expected, result.plan.found) == (11, 1)
         [alarm] = process.events.of("inventory.shrunk")
         assert (alarm["expected"], alarm["previous_expected"]) == (1, 11)
-        assert alarm["detail"] == "1 reports are due, 11 were before"
+        assert alarm["detail"] == "1 report is due, 11 were before"
         assert process.events.of("source.faulty") == [], "rows about what is kept are not at fault"
+        place.store(ROWS)
+        assert complete(process, process.run())
+
+
+def test_hubs_that_were_never_entered_are_an_alarm_and_no_success(tmp_path: Path) -> None:
+    place = site(tmp_path)
+    place.ask("DELETE FROM hubs")
+    with place.process() as process:
+        result = process.run()
+        assert not complete(process, result)
+        assert "that the table `hubs` does not have" in str(process.events.of("inventory.shrunk")[-1]["detail"])
         place.store(ROWS)
         assert complete(process, process.run())
 
@@ -169,7 +180,7 @@ def test_a_window_that_closes_on_an_inventory_in_doubt_is_missed(tmp_path: Path)
         process.run()
         [missed] = process.events.of("window.missed")
         assert (missed["expected"], missed["delivered"], missed["missed"]) == (11, 11, 0)
-        assert missed["detail"] == "1 reports are due, 11 were before"
+        assert missed["detail"] == "1 report is due, 11 were before"
         assert process.events.of("window.closed") == []
         assert process.run(accepted_by="somebody").complete, "nothing that was owed leaves a closed month"
         assert process.states() == {State.ACCEPTED: 11}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +42,16 @@ def check(found: int, *, planned: int = 0, previous: int = 0, unread: tuple[str,
         previous=sizes(previous) if previous else NONE,
         unread=unread,
     )
+
+
+@pytest.mark.parametrize(("missing", "words"), [(0, ""), (1, "1 hub that"), (2, "2 hubs that")])
+def test_hubs_that_points_are_at_are_missed_until_a_person_says_that_they_are_not(
+    missing: int, words: str
+) -> None:
+    found = replace(check(100), missing_hubs=missing)
+    assert words in found.judge(None, at=AT).doubt
+    assert bool(found.judge(None, at=AT).doubt) is bool(missing)
+    assert found.judge(found.accept(by="me", at=AT), at=LATER).doubt == ""
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,7 @@ class Planner:
             planned=planned,
             previous=self.status.month_counts(inventory.month.shift(-1)).due_by_kind,
             unread=tuple(inventory.unread.values()),
+            missing_hubs=len(inventory.missing_hubs()),
         )
 
     def _plan_kind(self, plan: Plan, inventory: Inventory, kind: Kind, *, closed: bool, save: Save) -> set[str]:

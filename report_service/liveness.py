@@ -95,7 +95,7 @@ def _nowhere(files: tuple[str, ...]) -> str:
     folders = [os.path.dirname(file) or "." for file in files]
     if not any(os.access(folder, os.W_OK) for folder in folders):
         return f"no pulse can be left here: {', '.join(folders)} cannot be written; name a file by health.file"
-    return f"no daemon runs here with this configuration: {' or '.join(files)} does not exist"
+    return f"no daemon runs here with this configuration: none of {', '.join(files)} is there"
 
 
 def _configured(config: str | None) -> str | None:

@@ -33,9 +33,10 @@ _log = logging.getLogger(__name__)
 def daemon(ctx: typer.Context) -> int:
     """Deliver each month by itself when it is time: what the container runs.
 
-    Sleeps until the month's release (section [schedule]), delivers, tries again what did not get through, and says
-    how it stands in the log, one JSON event a line on standard output. Ends with SIGTERM or SIGINT. The settings
-    are read at start only, but for the client secret: SIGHUP, or its refusal, makes the daemon read it anew.
+    Sleeps until the month's release (section [schedule]), delivers, tries again what did not get through,
+    and says how it stands in the log, one JSON event a line on standard output. Ends with SIGTERM or SIGINT. The
+    settings are read at start only, but for the client secret: SIGHUP, or its refusal, makes the daemon read it
+    anew.
     """
     sign, hangups, warnings = ShutdownSignal(), Hangups(), list[str]()
     with sign.listening(), hangups.listening():

@@ -40,7 +40,7 @@ def import_(
     ctx: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Folders, CSV files named as a table (hubs.csv), workbooks."),
+        typer.Argument(metavar="PATH", help="Folders, CSV files named as a table (hubs.csv), workbooks."),
     ],
     *,
     replace: Annotated[

@@ -6,6 +6,7 @@ Modules of commands import what is heavy inside their functions, so that `--help
 from __future__ import annotations
 
 import sys
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated
 
@@ -90,10 +91,16 @@ EXAMPLES = {
 """What the help of each command ends with."""
 
 
+def _flowing(text: str) -> str:
+    """Return paragraphs of one line each, to be broken where the terminal ends, in which nothing is markup."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")).replace("[", r"\[")
+
+
 def _in_words() -> None:
     """Give each command the help that every command has."""
     for command in (*app.registered_commands, *db.registered_commands):
         command.cls = Command
+        command.help = _flowing(command.help or getdoc(command.callback) or "")
         name = command.name or getattr(command.callback, "__name__", None)
         if name in EXAMPLES:
             command.epilog = f"Example: {EXAMPLES[name]}"

@@ -116,7 +116,7 @@ def _beginning(incomplete: str, words: list[str]) -> Iterator[str]:
 
 Keys = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY]...", autocompletion=report_keys, help="Reports, as `status` names them."),
+    typer.Argument(metavar="KEY", autocompletion=report_keys, help="Reports, as `status` names them."),
 ]
 OfMonth = Annotated[
     str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the previous month.")

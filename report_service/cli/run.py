@@ -136,6 +136,8 @@ def remarks(result: RunResult, *, took_s: float) -> list[str]:
         lines += [f"Source: ... and {hidden} more of this sort"] if hidden else []
         if result.plan.doubt:
             lines.append(f"Inventory in doubt: {result.plan.doubt}.")
+    if result.stats is not None:
+        lines += [f"The API's answers as a whole: {said}" for said in result.stats.alarms.values()]
     if result.stats is not None and result.stats.stopped is not None and result.error is None:
         lines.append(f"Stopped sending: {result.stats.stopped}.")
     return lines

@@ -226,15 +226,14 @@ PUT_OFF_S = 3600.0
 """How long what is refused for another reason than its data waits (`refusals.Brake`)."""
 
 
-def is_stuck(delivery: Delivery) -> bool:
-    """Return True if a refused report has used up the quick tries of its first hour: it needs a person.
+def is_stuck(outcome: Outcome | None, consecutive_failures: int) -> bool:
+    """Return True if a report refused so often in a row has used up the quick tries of its first hour.
 
     So has one whose answers nobody can read: whether it was stored, only the authority can say.
     """
-    outcome = delivery.last_outcome
     if outcome is Outcome.UNREADABLE:
-        return delivery.consecutive_failures >= len(REFUSAL_DELAYS_S) + QUICK_SENDS - 1
-    return outcome is not None and outcome.refusal and delivery.consecutive_failures >= len(REFUSAL_DELAYS_S)
+        return consecutive_failures >= len(REFUSAL_DELAYS_S) + QUICK_SENDS - 1
+    return outcome is not None and outcome.refusal and consecutive_failures >= len(REFUSAL_DELAYS_S)
 
 
 def apply_outcome(

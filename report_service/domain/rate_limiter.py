@@ -71,7 +71,7 @@ class GcraRateLimiter:
     def __init__(self, limit_per_minute: int = 2000, *, unknown_end_s: float = 30.0) -> None:
         """Take the limit, at least 1, and how long after its grant a request without a noted end may arrive.
 
-        `memory_s` is how long ago a request that `restore` must be told of may have started.
+        `lookback_s` is how long ago a request that `restore` must be told of may have started.
         """
         self.lookback_s = COUNTED_S + unknown_end_s
         self._most = max(1, limit_per_minute - 1)
@@ -88,7 +88,7 @@ class GcraRateLimiter:
         self._ceiling_until = -math.inf
 
     def restore(self, sent: Iterable[RecentRequest], *, at: float) -> None:
-        """Count requests that this pacer did not grant: those started within `memory_s`, each of them once.
+        """Count requests that this limiter did not grant: those started within `lookback_s`, each of them once.
 
         A 429 among them counts as seen when it ended, so that a restart does not end a slowing.
         """
@@ -105,7 +105,7 @@ class GcraRateLimiter:
     def wait_s(self, at: float) -> float:
         """Return the seconds until a request may go out, or until it is worth asking again; 0: now.
 
-        An `completed` meanwhile never makes it less.
+        A `completed` meanwhile never makes it less.
         """
         self._forget(at)
         free_at = -math.inf

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import DONE, NEEDS_A_PERSON
 from report_service.domain.months import BERLIN, ReportMonth, SubmissionWindow
+from report_service.domain.wording import agree, counted
 from report_service.errors import ReportServiceError
 from report_service.services.status import iso
 
@@ -162,11 +163,12 @@ class Checking:
             if plan.found <= 1:
                 return
         elif plan.problem_count:
-            detail = f"{plan.problem_count:,} rows belong to no report, the first: {plan.problems[0]}"
+            detail = f"{counted(plan.problem_count, 'fault')} in the source; the first: {plan.problems[0]}"
             hint = f"`report-service run --month {month} --dry-run` names them."
             yield Check(name="sources", status=Status.AMBER, detail=detail, hint=hint)
         else:
-            detail = f"inventory and figures of {month} can be read: {plan.expected:,} reports are due"
+            are = agree(plan.expected, "report is", "reports are")
+            detail = f"inventory and figures of {month} can be read: {plan.expected:,} {are} due"
             yield Check(name="sources", status=Status.GREEN, detail=detail)
         if blocked := sum(plan.by_state[state] for state in NEEDS_A_PERSON):
             key, state, why = plan.blocked[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from report_service.domain.delivery import DONE, OVER, REFUSAL_DELAYS_S, State
+from report_service.domain.delivery import DONE, OVER, State, is_stuck
 from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey
 from report_service.domain.months import ReportMonth, SubmissionWindow
 from report_service.domain.reports import read_report
@@ -116,8 +116,7 @@ class Story:
         if self.at >= self.window.closes:
             return "the next run records that the window has closed: report-service backfill"
         if report.next_attempt_at is not None:
-            refused = report.last_outcome is not None and report.last_outcome.refusal
-            stuck = refused and report.consecutive_failures >= len(REFUSAL_DELAYS_S)
+            stuck = is_stuck(report.last_outcome, report.consecutive_failures)
             person = ", but it will hardly mend by itself: see to what the API says" if stuck else ""
             return f"tried again by itself at {iso(report.next_attempt_at)}{person}; {closes}"
         return f"{step}; {closes}"

@@ -176,7 +176,7 @@ def test_a_rotated_secret_is_read_anew_when_the_old_one_is_refused_before_any_al
     ("settings", "told"),
     [
         ({"SCHEDULE__DAY": 31}, "must be at most 28"),
-        ({"STORE__AUTO_UPGRADE": "false"}, "the store's tables are at revision none"),
+        ({"STORE__AUTO_UPGRADE": "false"}, "the store has no tables yet"),
     ],
 )
 def test_what_cannot_be_used_ends_it_with_a_line_in_the_log(

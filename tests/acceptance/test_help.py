@@ -29,6 +29,12 @@ def test_help_lists_the_commands_and_the_exit_codes(bare: Cli) -> None:
     assert bare("--version").out == f"report-service {report_service.__version__}\n"
 
 
+def test_what_a_help_says_is_broken_where_the_terminal_ends_and_nothing_of_it_is_markup(bare: Cli) -> None:
+    said = bare("daemon", "--help").out
+
+    assert "release (section [schedule]), delivers, tries again   \n" in said
+
+
 def test_no_command_shows_the_help_and_is_no_success(bare: Cli) -> None:
     done = bare()
 

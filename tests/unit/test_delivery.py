@@ -377,12 +377,12 @@ def test_tries_go_on_until_the_window_closes() -> None:
 def test_a_refusal_that_outlives_its_quick_tries_needs_a_person(
     outcome: Outcome | None, consecutive_failures: int, *, stuck: bool
 ) -> None:
-    assert is_stuck(replace(SENT, last_outcome=outcome, consecutive_failures=consecutive_failures)) is stuck
+    assert is_stuck(outcome, consecutive_failures) is stuck
 
 
 def test_it_takes_the_better_part_of_an_hour_to_be_stuck() -> None:
     at, delivery = NOW, ended(SENT, Outcome.NOT_FOUND)
-    while not is_stuck(delivery):
+    while not is_stuck(delivery.last_outcome, delivery.consecutive_failures):
         at += timedelta(seconds=waits(delivery, at))
         delivery = ended(again(delivery), Outcome.NOT_FOUND, at=at)
     assert at - NOW == timedelta(minutes=50)

@@ -100,9 +100,12 @@ def require_current(store: Store, *, auto_upgrade: bool) -> str | None:
             hint="Run that newer version, or restore the back-up made before the upgrade.",
         )
     if not auto_upgrade:
+        first = "Make a back-up, then run" if current else "Run"
         raise SchemaOutdated(
-            f"the store's tables are at revision {current or 'none'}, this version needs {head}",
-            hint="Make a back-up, then run `report-service db upgrade`; "
+            f"the store's tables are at revision {current}, this version needs {head}"
+            if current
+            else f"the store has no tables yet; this version needs those of revision {head}",
+            hint=f"{first} `report-service db upgrade`; "
             "or set store.auto_upgrade = true to have it done at start.",
         )
     _require(grants.require_change, store)

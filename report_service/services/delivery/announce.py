@@ -37,7 +37,7 @@ def announce(events: Events, ended: AttemptResult, delivery: Delivery) -> None:
     else:
         assert delivery.next_attempt_at is not None, "what is not settled is tried again"
         events.emit(
-            "report.stuck" if is_stuck(delivery) else "report.deferred",
+            "report.stuck" if is_stuck(ended.outcome, delivery.consecutive_failures) else "report.deferred",
             **common,
             reason=ended.outcome.value,
             detail=delivery.detail,

@@ -83,14 +83,18 @@ class SendGate:
 
     def next(self, kind: Kind, at: float) -> Now | At | Never:
         """Return whether a report of a kind may go out at `at`."""
-        held = self.over() or self._window(at) or self._endpoint(kind, at) or self._pace(at)
-        return held or self._token(at)
+        if (never := self.over()) is not None:
+            return never
+        if (held := self._closed_by_api_clock(at)) is not None:
+            self.circuits.proven = False  # what measures the clock anew is one request, not many
+            return held
+        return self._endpoint(kind, at) or self._pace(at) or self._token(at)
 
     def over(self) -> Never | None:
         """Return why nothing at all goes out any more in this run, if that is so."""
         if self.stats.halted is not None:
             return Never(self.stats.halted.message)
-        why = self.stop() or self._closed()
+        why = self.stop() or self._closed_by_our_clock()
         return Never(why) if why else None
 
     def order(self, kinds: Sequence[Kind]) -> Sequence[Kind]:
@@ -121,30 +125,29 @@ class SendGate:
         """Return why a report must not go out at this very moment; the worker asks, last of all."""
         if self.window is None:
             return "only corrections may go out without a window"
-        if (closed := self._closed()) is not None:
+        if (closed := self._closed_by_our_clock()) is not None:
             return closed
-        held = self._window(self.clock.monotonic())
+        held = self._closed_by_api_clock(self.clock.monotonic())
         return self.check_lease() or (held.why if held else None)
 
     def check_lease(self) -> str | None:
         """Return why what has no window, a token request or a correction, must not go out at this very moment."""
         return "the right to deliver ended before it could go out" if self.lease.expired else None
 
-    def _closed(self) -> str | None:
-        """Law 1, by our clock."""
+    def _closed_by_our_clock(self) -> str | None:
+        """Return why the window is not open (law 1)."""
         if self.window is None or self.window.is_open(self.clock.now()):
             return None
         return f"the window of {self.window.month} is not open"
 
-    def _window(self, at: float) -> At | None:
-        """Law 1, by the API's clock as far as that is known; by ours `over` says it."""
+    def _closed_by_api_clock(self, at: float) -> At | None:
+        """Return until when the window is not open by the API's clock, as far as that is known (law 1)."""
         if self.window is None:
             return None
         now = self.clock.now()
         skew_s = self.api_clock.skew_s(now, at=at)
         if self.window.is_open(now, skew_s=skew_s):
             return None
-        self.circuits.proven = False  # what measures the clock anew is one request, not many
         words = f"by the API's clock, {skew_s:+.0f} s off ours, the window of {self.window.month} is not open"
         hint = (
             "See that this machine's clock is right (NTP). If it is, a wrong Date of the API holds reports up for "

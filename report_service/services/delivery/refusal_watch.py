@@ -98,7 +98,7 @@ class RefusalWatch:
         if not after.on:
             return
         said = f"the API rejects every {kind} ({words}): none is in this month, so it is hardly the data"
-        self._alarm(said)
+        self._alarm(kind.name, said)
         if not before.on:
             self.newly_braked.append(kind)
             hint = "Ask OBELIS. They are tried again each hour; mend the rows if it is the data after all."
@@ -109,11 +109,11 @@ class RefusalWatch:
         if not self.unknown.on:
             return
         said = f"every hub and point is unknown to the API ({words}): are these the ids of this system?"
-        self._alarm(said)
+        self._alarm("ids", said)
         if not before.on:
             hint = "Compare obelis.base_url with where the ids in `hubs` and `points` come from: QA has others."
             self.events.emit("inventory.unrecognised", month=str(self.month), detail=said, hint=hint)
 
-    def _alarm(self, said: str) -> None:
-        if said not in self.stats.alarms:
-            self.stats.alarms.append(said)
+    def _alarm(self, about: str, said: str) -> None:
+        """Tell of a fault once, in the words that the API had for it first."""
+        self.stats.alarms.setdefault(about, said)

@@ -21,13 +21,13 @@ class RunStats:
     accepted: int = 0
     failed: int = 0  # put off
     throttled: int = 0
-    unanswered: int = 0  # in a row: neither a report nor a token came of them
+    unanswered: int = 0  # in a row: no report was answered, or no token given
     last_failure: str = ""  # what the last of these said
     busy_s: float = 0.0  # the sum of the times that the requests took
     rate_per_minute: float | None = None  # the pace at the end, as the rate limiter had it
     stopped: str | None = None  # why it sent no more before there was nothing left to send
     halted: RunHalted | None = None  # why it could not go on
-    alarms: list[str] = field(default_factory=list)  # what a person should know of the API's answers as a whole
+    alarms: dict[str, str] = field(default_factory=dict)  # by what they are about: what a person should know
 
     @property
     def requests(self) -> int:

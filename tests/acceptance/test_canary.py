@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -15,14 +14,12 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
 from report_service.adapters.clock import SystemClock
-from report_service.cli.main import invoke
 from report_service.domain.months import ReportMonth
 from tests.support.operator_files import write_operator
 from tests.support.parrot import (
@@ -46,9 +43,9 @@ from tests.support.processes import Cli, mock_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
-COMMAND = Path(sys.executable).with_name("report-service")
 MONTH = ReportMonth.previous(SystemClock().now())
 
 
@@ -72,50 +69,46 @@ def test_the_search_finds_a_secret_however_it_is_written(word: str) -> None:
 # --- the program, and what it writes
 
 
-def variables(**settings: str) -> dict[str, str]:
-    """Return the variables of settings: `obelis__mode` stands for REPORT_SERVICE_OBELIS__MODE."""
-    return {f"REPORT_SERVICE_{name.upper()}": value for name, value in settings.items()}
-
-
-MOCK_MODE = variables(
-    obelis__mode="mock",
-    obelis__client_id="test-client",
-    obelis__client_secret=CLIENT_SECRET,
-    obelis__cpo_id="DEABC",
-    obelis__headers__x_api_key=HEADER_VALUE,
-    obelis__token_url=f"https://api.invalid/token?code={QUERY}",
-    obelis__proxy=f"http://user:{PROXY}@proxy.invalid:8080",
-    store__url="sqlite:///store.sqlite3",
-)
+MOCK_MODE = {
+    "obelis__mode": "mock",
+    "obelis__client_id": "test-client",
+    "obelis__client_secret": CLIENT_SECRET,
+    "obelis__cpo_id": "DEABC",
+    "obelis__headers__x_api_key": HEADER_VALUE,
+    "obelis__token_url": f"https://api.invalid/token?code={QUERY}",
+    "obelis__proxy": f"http://user:{PROXY}@proxy.invalid:8080",
+    "store__url": "sqlite:///store.sqlite3",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The program as its users run it: in a folder of its own, with these variables."""
+    """The program in a folder of its own, with these settings: `obelis__mode` is REPORT_SERVICE_OBELIS__MODE."""
 
     folder: Path
-    environ: Mapping[str, str] = field(default_factory=lambda: MOCK_MODE)
+    settings: Mapping[str, str] = field(default_factory=lambda: MOCK_MODE)
 
     def having(self, **settings: str) -> Program:
-        return replace(self, environ={**self.environ, **variables(**settings)})
+        return replace(self, settings={**self.settings, **settings})
 
-    def run(self, *arguments: str, code: int = 0, wrapped: str = "") -> str:
-        """Run a command, maybe in a Python program that prepares something, and return what it wrote, searched."""
-        others = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
-        command = [sys.executable, "-c", wrapped] if wrapped else [str(COMMAND)]
-        done = subprocess.run(
-            [*command, *arguments],
-            env=others | dict(self.environ),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        self.search(done.stdout + done.stderr)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    @property
+    def cli(self) -> Cli:
+        return Cli(folder=self.folder).using(**{name.upper(): value for name, value in self.settings.items()})
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command, and return what it wrote, searched."""
+        done = self.cli(*arguments)
+        self.search(done.said)
+        assert done.code == code, done.said
+        return done.said
+
+    def run_broken(self, *arguments: str, code: int) -> str:
+        """Run it as a process with broken libraries; a bug shows its traceback, which is searched, too."""
+        process = replace(self.cli, launcher=(sys.executable, "-c", BREAKS)).start(*arguments)
+        written = "".join(process.communicate(timeout=60))
+        self.search(written)
+        assert process.returncode == code, written
+        return written
 
     def search(self, written: str) -> None:
         """Search what was written, every file in the folder as it is, and the database as its tables tell it."""
@@ -151,28 +144,6 @@ def filled(program: Program, figures_in_a_store: Path) -> Program:
     return program
 
 
-@pytest.fixture
-def told(
-    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Return what runs a command that only reads or refuses, without the cost of a process."""
-
-    def run(*arguments: str, environ: Mapping[str, str], code: int) -> str:
-        for name in os.environ:
-            if name.startswith("REPORT_SERVICE_"):
-                monkeypatch.delenv(name)
-        for name, value in environ.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(program.folder)
-        got = invoke(list(arguments))
-        written = "".join(capfd.readouterr())
-        program.search(written)
-        assert got == code, written
-        return written
-
-    return run
-
-
 # --- settings
 
 WRONG_SETTINGS = {
@@ -204,10 +175,9 @@ WRONG_SETTINGS = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_SETTINGS.values(), ids=WRONG_SETTINGS)
-def test_a_wrong_setting_is_told_without_its_secret(told: Callable[..., str], wrong: dict[str, str]) -> None:
+def test_a_wrong_setting_is_told_without_its_secret(program: Program, wrong: dict[str, str]) -> None:
     right = {"obelis__mode": "http", "obelis__base_url": "https://api.invalid"}
-    environ = MOCK_MODE | variables(**right | wrong)
-    assert "Error: " in told("status", environ=environ, code=2)
+    assert "Error: " in program.having(**right | wrong).run("status", code=2)
 
 
 WRONG_FILES = {
@@ -224,22 +194,22 @@ WRONG_FILES = {
 
 
 @pytest.mark.parametrize("text", WRONG_FILES.values(), ids=WRONG_FILES)
-def test_a_wrong_file_is_told_without_its_secrets(told: Callable[..., str], tmp_path: Path, text: str) -> None:
+def test_a_wrong_file_is_told_without_its_secrets(program: Program, tmp_path: Path, text: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
-    assert "wrong.toml" in told("--config", str(file), "status", environ={}, code=2)
+    assert "wrong.toml" in replace(program, settings={}).run("--config", str(file), "status", code=2)
 
 
-def test_help_shows_no_value_of_a_setting(program: Program, told: Callable[..., str]) -> None:
-    commands = re.findall(r"^│ ([a-z][a-z-]*) ", told("--help", environ=MOCK_MODE, code=0), re.MULTILINE)
+def test_help_shows_no_value_of_a_setting(program: Program) -> None:
+    commands = re.findall(r"^│ ([a-z][a-z-]*) ", program.run("--help"), re.MULTILINE)
     assert {"run", "status", "import", "db"} <= set(commands)
     for command in commands:
-        assert "Usage" in told(command, "--help", environ=MOCK_MODE, code=0)
+        assert "Usage" in program.run(command, "--help")
 
 
 def towards(program: Program, url: str) -> Program:
-    environ = {name: value for name, value in program.environ.items() if not name.endswith("__PROXY")}
-    made = replace(program, environ=environ)
+    settings = {name: value for name, value in program.settings.items() if name != "obelis__proxy"}
+    made = replace(program, settings=settings)
     return made.having(obelis__mode="http", obelis__base_url=url, obelis__token_url=f"{url}/token?code={QUERY}")
 
 
@@ -292,12 +262,9 @@ UNREACHABLE = {
 @pytest.mark.parametrize(
     "arguments", ["run", "status", "db upgrade", "import csv", "backfill --yes", "waive 2026-10/hotline_rating"]
 )
-def test_a_store_that_is_away_is_told_without_its_password(
-    told: Callable[..., str], program: Program, arguments: str, url: str
-) -> None:
+def test_a_store_that_is_away_is_told_without_its_password(program: Program, arguments: str, url: str) -> None:
     write_operator(program.folder / "csv", MONTH)
-    environ = program.having(store__url=url).environ
-    assert "Error: the store" in told(*arguments.split(), environ=environ, code=4)
+    assert "Error: the store" in program.having(store__url=url).run(*arguments.split(), code=4)
 
 
 WRONG_SOURCES = {
@@ -310,11 +277,8 @@ WRONG_SOURCES = {
 
 
 @pytest.mark.parametrize("url", WRONG_SOURCES.values(), ids=WRONG_SOURCES)
-def test_a_source_that_is_wrong_is_told_without_its_password(
-    told: Callable[..., str], program: Program, url: str
-) -> None:
-    environ = program.having(sources__hubs__url=url, sources__hubs__query="SELECT 1").environ
-    said = told("run", environ=environ, code=3)
+def test_a_source_that_is_wrong_is_told_without_its_password(program: Program, url: str) -> None:
+    said = program.having(sources__hubs__url=url, sources__hubs__query="SELECT 1").run("run", code=3)
     assert "source.faulty" in said
     assert "Source: sources.hubs" in said
 
@@ -346,7 +310,7 @@ def test_a_bug_while_delivering_is_told_without_what_was_sent(filled: Program, b
     with parrot() as api:
         api.left.clear()
         program = towards(filled, api.url)
-        program.run(broken, "run", "--patience", "0", code=code, wrapped=BREAKS)
+        program.run_broken(broken, "run", "--patience", "0", code=code)
     with closing(sqlite3.connect(filled.folder / "store.sqlite3")) as store:
         assert "RuntimeError" in "\n".join(store.iterdump())
 
@@ -355,7 +319,7 @@ def test_a_bug_while_delivering_is_told_without_what_was_sent(filled: Program, b
 def test_a_bug_in_the_store_is_told_without_its_password(program: Program, command: str) -> None:
     write_operator(program.folder / "csv", MONTH)
     broken = program.having(store__url=f"postgresql+psycopg://user:{STORE}@127.0.0.1:1/x")
-    said = broken.run("nothing", *command.split(), code=1, wrapped=BREAKS)
+    said = broken.run_broken("nothing", *command.split(), code=1)
     assert "RuntimeError" in said
 
 
@@ -372,15 +336,7 @@ def test_a_month_in_mock_mode_and_all_that_is_told_of_it_hold_no_secret(filled: 
 def test_the_daemon_tells_of_a_source_that_fails_without_secrets_and_is_well(program: Program) -> None:
     source = {"sources__hubs__url": WRONG_SOURCES["away"], "sources__hubs__query": "SELECT 1"}
     program = program.having(health__file="health.json", schedule__heartbeat_seconds="1", **source)
-    cli = Cli(folder=program.folder)
-    with subprocess.Popen(
-        [COMMAND, "daemon"],
-        env=cli.environment | dict(program.environ),
-        cwd=cli.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with program.cli.start("daemon", stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         written = ""
         while "run.heartbeat" not in written.partition("source.faulty")[2]:
@@ -404,6 +360,5 @@ def test_the_mock_tells_nothing_of_the_secret_that_it_checks(program: Program) -
             )
             with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(asking, timeout=10) as answer:
                 program.search(answer.read().decode())
-        assert mock.process.stdout is not None
     assert len(mock.lines()) == 2
     program.search("")

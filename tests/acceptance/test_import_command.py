@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
 import uuid
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-COMMAND = Path(sys.executable).with_name("report-service")
+from tests.support.processes import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.processes import Cli
+
 HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
-
-
-@pytest.fixture
-def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
-    return plain | {
-        "HOME": str(tmp_path),
-        "REPORT_SERVICE_OBELIS__MODE": "mock",
-        "REPORT_SERVICE_STORE__URL": store_url,
-        "REPORT_SERVICE_STORE__AUTO_UPGRADE": "true",
-    }
 
 
 @pytest.fixture
@@ -40,42 +31,26 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "import", *map(str, arguments)],
-        env=environment,
-        cwd=environment["HOME"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_good_files_are_stored_and_the_command_succeeds(cli: Cli, folder: Path) -> None:
+    assert cli("import", folder / "provider-groups.csv").code == 0
 
 
-def test_good_files_are_stored_and_the_command_succeeds(environment: dict[str, str], folder: Path) -> None:
-    assert run(environment, folder / "provider-groups.csv").returncode == 0
+def test_rows_that_cannot_be_reported_are_stored_and_need_a_person(cli: Cli, folder: Path) -> None:
+    done = cli("import", folder / "provider-groups.csv", folder / "hub-ratings.csv")
 
-
-def test_rows_that_cannot_be_reported_are_stored_and_need_a_person(
-    environment: dict[str, str], folder: Path
-) -> None:
-    done = run(environment, folder / "provider-groups.csv", folder / "hub-ratings.csv")
-
-    assert done.returncode == 3
-    assert done.stdout.splitlines() == [
+    assert done.code == 3
+    assert done.out.splitlines() == [
         f"{folder}/provider-groups.csv: 2 rows stored",
         f"{folder}/hub-ratings.csv: 1 row stored, but not all can be reported as they are (1):",
         "  line 2: rating = 7: must be 1 to 6 (1 best)",
     ]
 
 
-def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
-    environment: dict[str, str], folder: Path
-) -> None:
-    done = run(environment, folder)
+def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(cli: Cli, folder: Path) -> None:
+    done = cli("import", folder)
 
-    assert done.returncode == 2
-    assert done.stdout.splitlines() == [
+    assert done.code == 2
+    assert done.out.splitlines() == [
         f"{folder}/hubs.csv: refused, nothing of its 1 row is stored; what is wrong (2):",
         f"  line 2: hub_id = 7: must be the UUID that OBELIS assigned, for example {HUB}",
         (
@@ -99,15 +74,15 @@ def test_a_folder_with_bad_files_is_refused_in_part_and_everything_is_told(
     ]
 
 
-def test_json_has_every_fault_and_the_terminal_the_first_fifty(environment: dict[str, str], folder: Path) -> None:
+def test_json_has_every_fault_and_the_terminal_the_first_fifty(cli: Cli, folder: Path) -> None:
     rows = "".join(f"2026-10,{uuid.uuid4()},bad\n" for _ in range(60))
     (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n{rows}")
 
-    told = run(environment, folder / "hub-ratings.csv")
-    found = json.loads(run(environment, folder, "--json").stdout)
+    told = cli("import", folder / "hub-ratings.csv")
+    found = json.loads(cli("import", folder, "--json").out)
 
-    assert told.stdout.count("must be a number") == 50
-    assert told.stdout.endswith("  ... and 10 more; --json lists all of them\n")
+    assert told.out.count("must be a number") == 50
+    assert told.out.endswith("  ... and 10 more; --json lists all of them\n")
     hubs, points, groups, ratings = found["files"]
     assert found["ignored"] == [f"{folder}/notes.txt"]
     assert [file["stored"] for file in found["files"]] == [False, False, True, False]
@@ -123,28 +98,24 @@ def test_json_has_every_fault_and_the_terminal_the_first_fifty(environment: dict
     assert len(ratings["faults"]) == 60
 
 
-def test_a_name_that_no_table_has_stops_the_command_before_anything_is_stored(
-    environment: dict[str, str], folder: Path
-) -> None:
-    done = run(environment, folder / "provider-groups.csv", folder / "notes.txt")
+def test_a_name_that_no_table_has_stops_the_command_before_anything_is_stored(cli: Cli, folder: Path) -> None:
+    done = cli("import", folder / "provider-groups.csv", folder / "notes.txt")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "notes.txt: no table has this name" in done.stderr
-    assert "provider-groups.csv" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert "notes.txt: no table has this name" in done.err
+    assert "provider-groups.csv" in done.err
 
 
-def test_what_a_file_no_longer_has_is_told_with_what_it_means_and_goes_when_asked(
-    environment: dict[str, str], folder: Path
-) -> None:
-    run(environment, folder / "provider-groups.csv")
+def test_what_a_file_no_longer_has_is_told_with_what_it_means_and_goes_when_asked(cli: Cli, folder: Path) -> None:
+    cli("import", folder / "provider-groups.csv")
     (folder / "provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEVFL;;\n")
 
-    kept = run(environment, folder / "provider-groups.csv")
-    removed = run(environment, folder / "provider-groups.csv", "--replace")
-    after = run(environment, folder / "provider-groups.csv", "--json")
+    kept = cli("import", folder / "provider-groups.csv")
+    removed = cli("import", folder / "provider-groups.csv", "--replace")
+    after = cli("import", folder / "provider-groups.csv", "--json")
 
     stored = f"{folder}/provider-groups.csv: 1 row stored"
-    assert kept.stdout.splitlines() == [
+    assert kept.out.splitlines() == [
         stored,
         "  kept stored 1 row that this file does not have: ATABC",
         (
@@ -152,8 +123,8 @@ def test_what_a_file_no_longer_has_is_told_with_what_it_means_and_goes_when_aske
             "if they are to go, import with --replace"
         ),
     ]
-    assert removed.stdout.splitlines() == [stored, "  removed stored 1 row that this file does not have: ATABC"]
-    assert [json.loads(after.stdout)["files"][0][name] for name in ("name", "stored", "gone", "removed")] == [
+    assert removed.out.splitlines() == [stored, "  removed stored 1 row that this file does not have: ATABC"]
+    assert [json.loads(after.out)["files"][0][name] for name in ("name", "stored", "gone", "removed")] == [
         f"{folder}/provider-groups.csv",
         True,
         [],
@@ -161,56 +132,39 @@ def test_what_a_file_no_longer_has_is_told_with_what_it_means_and_goes_when_aske
     ]
 
 
-def test_replace_takes_one_file_a_table(environment: dict[str, str], folder: Path, tmp_path: Path) -> None:
+def test_replace_takes_one_file_a_table(cli: Cli, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more/provider-groups.csv").write_text("provider_group;valid_from;valid_to\nDEMOB;;\n")
 
-    done = run(environment, folder / "provider-groups.csv", tmp_path / "more", "--replace")
+    done = cli("import", folder / "provider-groups.csv", tmp_path / "more", "--replace")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--replace takes one file a table" in done.stderr
-    assert "both hold provider-groups" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert "--replace takes one file a table" in done.err
+    assert "both hold provider-groups" in done.err
 
 
-def test_odd_figures_are_told_and_are_no_reason_to_fail(environment: dict[str, str], folder: Path) -> None:
+def test_odd_figures_are_told_and_are_no_reason_to_fail(cli: Cli, folder: Path) -> None:
     header = "month;hotline_calls;fcr_rate;asa_seconds;rating\n"
     (folder / "hotline-ratings.csv").write_text(f"{header}2026-10;1873;0,87;0,4;1,9\n")
 
-    told = run(environment, folder / "hotline-ratings.csv")
-    found = json.loads(run(environment, folder / "hotline-ratings.csv", "--json").stdout)
+    told = cli("import", folder / "hotline-ratings.csv")
+    found = json.loads(cli("import", folder / "hotline-ratings.csv", "--json").out)
 
     words = "0.4 s is no average speed of answer: seconds are wanted"
-    assert told.returncode == 0
-    assert told.stdout.splitlines()[1:] == [f"  implausible: hotline-ratings, asa_seconds: {words}"]
+    assert told.code == 0
+    assert told.out.splitlines()[1:] == [f"  implausible: hotline-ratings, asa_seconds: {words}"]
     (warning,) = found["files"][0]["warnings"]
     assert (warning["line"], warning["column"], warning["rule"]) == (None, "asa_seconds", words)
 
 
-def test_a_terminal_sees_a_bar_and_then_the_same_lines(environment: dict[str, str], folder: Path) -> None:
-    rows = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(20_000))
+def test_a_terminal_sees_a_bar_and_then_the_same_lines(sqlite_cli: Cli, folder: Path) -> None:
+    rows = "".join(f"2026-10,{uuid.uuid4()},2\n" for _ in range(12_000))
     (folder / "hub-ratings.csv").write_text(f"month,hub_id,rating\n{rows}")
-    terminal, its_end = pty.openpty()
-    with subprocess.Popen(
-        [COMMAND, "import", folder / "hub-ratings.csv"],
-        env=environment | {"TERM": "xterm", "COLUMNS": "200"},
-        cwd=environment["HOME"],
-        stdout=its_end,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        os.close(its_end)
-        seen = b""
-        while part := _read(terminal):
-            seen += part
-    os.close(terminal)
 
-    assert process.returncode == 0
-    assert b"importing" in seen
-    assert b"MB" in seen
-    assert f"{folder}/hub-ratings.csv: 20,000 rows stored" in seen.decode()
+    done = sqlite_cli.on_terminal("import", folder / "hub-ratings.csv", columns=200)
 
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux says so when the other end is closed
-        return b""
+    assert done.code == 0
+    seen = plain(done.out)
+    assert "importing" in seen
+    assert "MB" in seen
+    assert f"{folder}/hub-ratings.csv: 12,000 rows stored" in seen

@@ -323,7 +323,7 @@ def test_a_daemon_that_meets_all_of_it_in_one_month_ends_complete(tmp_path: Path
     daemon = make(place)
 
     def live(minutes: float) -> None:
-        daemon.live(world.now() + timedelta(minutes=minutes))
+        daemon.live(world.now() + timedelta(minutes=minutes), every=timedelta(minutes=2))
 
     world.mock.set_faults(faults("503@token#1-5"))  # 8
     world.mock.set_skew(40 * DAY_S)  # 1

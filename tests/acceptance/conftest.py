@@ -11,8 +11,9 @@ import pytest
 from report_service.adapters.clock import SystemClock
 from report_service.domain.months import SubmissionWindow
 from report_service.mock_api.operator import made_up_operator
+from tests.support.mock_here import mock_here
 from tests.support.operator_files import write_rows
-from tests.support.processes import MONTH, Cli, Mock, mock_api
+from tests.support.processes import MONTH, Cli, Mock
 from tests.support.stores import sqlite_url
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def start_mock(tmp_path: Path) -> Iterator[StartMock]:
 
         def start(*options: object) -> Mock:
             log = tmp_path / f"mock-{next(number)}.jsonl"
-            return mocks.enter_context(mock_api(Cli(folder=tmp_path), *options, log=log))
+            return mocks.enter_context(mock_here(*options, log=log))
 
         yield start
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from report_service.adapters.db.engine import Store
-from tests.support.processes import CREDENTIALS
+from tests.support.processes import CREDENTIALS, mock_api
 
 if TYPE_CHECKING:
     from report_service.mock_api.operator import Row
@@ -26,9 +26,8 @@ def test_the_latency_is_sampled_from_the_durations_in_a_ledger(
     slow.stock(figures)
     assert slow("run").code == 0
 
-    mock = start_mock("--latency-from", cli.settings["STORE__URL"])
-
-    assert 0.25 <= _token_takes_s(mock) < 2
+    with mock_api(cli, "--latency-from", cli.settings["STORE__URL"], log=cli.folder / "mock.jsonl") as mock:
+        assert 0.25 <= _token_takes_s(mock) < 2
 
 
 def test_a_ledger_without_durations_is_refused(sqlite_cli: Cli) -> None:

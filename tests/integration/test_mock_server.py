@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from report_service.mock_api.app import MockObelis
 from report_service.mock_api.injected_faults import InjectedFault
 from report_service.mock_api.latency import constant
 from report_service.mock_api.server import MockServer
+from tests.support.mock_here import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +39,6 @@ HUB = "191e7db7-1bea-44db-9e52-2ddab118d699"
 POINT = "38032faa-7d39-47d2-a8cf-7408f3f23258"
 PREFIX = "/ocpi/bob/2.2/debob-reports"
 RATINGS = f"{PREFIX}/charginghub/{HUB}/ratings"
-
-
-@contextmanager
-def served(app: MockObelis) -> Iterator[str]:
-    """Serve in a thread."""
-    server = MockServer(app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def wait_until(true: Callable[[], object], *, within_s: float = DEADLINE_S) -> N
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, f"not within {within_s:g} s"
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,9 +244,8 @@ def _called(words: list[str]) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Mock:
-    """A mock of the API that listens in a process of its own."""
+    """A mock of the API that listens."""
 
-    process: subprocess.Popen[str]
     url: str
     log: Path
 
@@ -281,11 +280,6 @@ class Mock:
         """Return what it has logged, a line for each request."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
-    def stop(self) -> None:
-        """Let it end."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=DEADLINE_S)
-
     def _ask(self, what: str, body: bytes | None = None) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/_mock/{what}", data=body, timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)
@@ -294,17 +288,17 @@ class Mock:
 
 @contextmanager
 def mock_api(cli: Cli, *options: object, log: Path) -> Iterator[Mock]:
-    """Start a mock of the API, without a limit unless the options set one, and end it afterwards."""
+    """Start a mock of the API as a process, without a limit unless the options set one, and end it afterwards."""
     process = cli.start("mock-api", "--port", 0, "--log", log, "--limit", 0, *options, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.fullmatch(r"OBELIS mock \(.+\) listening on (http://\S+)\n", line)
     assert found, line
-    mock = Mock(process=process, url=found[1], log=log)
     try:
-        yield mock
+        yield Mock(url=found[1], log=log)
     finally:
-        mock.stop()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0
 
 

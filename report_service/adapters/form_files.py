@@ -57,7 +57,7 @@ def write_csv(folder: Path, forms: Iterable[Form]) -> list[Path]:
         with _writable(path), path.open("x", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file, delimiter=";")
             writer.writerow(form.columns)
-            blank = [""] * len(form.kind.columns)
+            blank = [""] * len(form.to_fill_in)
             writer.writerows([*map(_harmless, row), *blank] for row in form.rows)
     return list(files)
 
@@ -95,7 +95,7 @@ def _fill(sheet: Worksheet, form: Form) -> None:
             cell.quotePrefix = True
         for cell in cells[len(form.given) :]:
             cell.style = _OPEN
-    for number, column in enumerate(form.kind.columns, start=len(form.given) + 1):
+    for number, column in enumerate(form.to_fill_in, start=len(form.given) + 1):
         letter = get_column_letter(number)
         sheet.add_data_validation(_validation(column.name, entry_of(column.parse), f"{letter}2:{letter}{last}"))
     sheet.freeze_panes = sheet.cell(2, len(form.given) + 1)
@@ -108,7 +108,7 @@ def _widths(form: Form) -> Iterator[int]:
     """Yield how wide each column is, in characters: as its longest cell, within reason."""
     longest = [max(map(len, column)) for column in zip(form.given, *form.rows, strict=True)]
     yield from (min(_WIDEST, length + 3) for length in longest)
-    for column in form.kind.columns:
+    for column in form.to_fill_in:
         yield _JSON_WIDTH if column.parse is additional_costs else max(14, len(column.name) + 3)
 
 

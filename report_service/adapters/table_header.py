@@ -46,15 +46,17 @@ def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> lis
     """
     names = _names(header)
     known, passed_over = list(schema.columns), _passed_over(schema)
-    missing = [name for name in known if name not in names]
+    missing = [name for name in schema.needed if name not in names]
     unknown = [name for name in names if name not in known and name not in passed_over]
-    wrong = [f"unknown column {shown(name)!r}{nearest(name, missing)}" for name in unknown]
+    absent = [name for name in known if name not in names]
+    wrong = [f"unknown column {shown(name)!r}{nearest(name, absent)}" for name in unknown]
     wrong += [f"column {name} is missing" for name in missing]
     wrong += [f"column {name} is there twice" for name in known if names.count(name) > 1]
     if wrong:
         raise BadInput(
             f"{place}: {'; '.join(wrong) if any(names) else 'there is nothing in it'}",
-            hint=f"The first line must name the columns, in any order: {';'.join(known)}"
+            hint=f"The first line must name the columns, in any order: {';'.join(schema.needed)}"
+            + (f"; it may name {', '.join(sorted(schema.omissible))}" if schema.omissible else "")
             + (
                 ". Cells are separated by ; or , or tabs, in all lines by the same"
                 if any(mark in name for mark in ";,\t|" for name in names)
@@ -65,8 +67,8 @@ def columns_of(header: Sequence[object], schema: TableSchema, place: str) -> lis
 
 
 def is_header(cells: Sequence[object], schema: TableSchema) -> bool:
-    """Return True if a row names every column: the header, where a title stands above it."""
-    return set(schema.columns) <= set(_names(cells))
+    """Return True if a row names every column that a file must have: the header, where a title stands above it."""
+    return set(schema.needed) <= set(_names(cells))
 
 
 def refuse_title(place: str, header_place: str) -> BadInput:

@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     CORRECTION_MISSING = "correction_missing"  # no PUT
     BODY_MISSING = "body_missing"  # the operation takes no JSON
     FIELD_MISSING = "field_missing"  # must be there, is not sent
+    COLUMN_WANTED = "column_wanted"  # must be there, and is where the operator fills a column that is optional
     FIELD_UNDEFINED = "field_undefined"  # must be there, and is described nowhere
     FIELD_GONE = "field_gone"  # is sent, is not in the file
     FIELD_NARROWED = "field_narrowed"  # values that are sent would be refused
@@ -49,7 +50,7 @@ class FindingKind(StrEnum):
     @property
     def breaks(self) -> bool:
         """Return True if the API would refuse something; False if it is only worth knowing."""
-        return self not in {FindingKind.FIELD_NEW, FindingKind.SERVER_DIFFERS}
+        return self not in {FindingKind.COLUMN_WANTED, FindingKind.FIELD_NEW, FindingKind.SERVER_DIFFERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

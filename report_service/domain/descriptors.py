@@ -49,6 +49,7 @@ class Column:
     stored: Callable[[object], object]  # what the table takes
     parse: Callable[[object], object]  # what the API takes, of what the table does
     required: bool = True  # False: an empty one is left out of the body
+    omissible: bool = False  # True: files, queries and forms may do without the column
     waivable: bool = False  # an empty one may mean that there is nothing to report
     zero_means: str = ""  # why no other figure can be there when it is 0
 

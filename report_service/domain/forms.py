@@ -10,6 +10,7 @@ from report_service.domain import parsers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from report_service.domain.descriptors import Column
     from report_service.domain.kinds import Kind
 
 
@@ -22,9 +23,14 @@ class Form:
     rows: list[tuple[str, ...]]  # one value a given column; "" where the inventory has none
 
     @property
+    def to_fill_in(self) -> tuple[Column, ...]:
+        """Return the columns that a person fills in; what hardly anybody needs is none of them."""
+        return tuple(column for column in self.kind.columns if not column.omissible)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Return the header: what is given, then what is to be filled in."""
-        return self.given + tuple(column.name for column in self.kind.columns)
+        return self.given + tuple(column.name for column in self.to_fill_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

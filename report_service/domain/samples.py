@@ -50,11 +50,19 @@ _EDGES: Mapping[Callable[[object], object], Sequence[object]] = {
 def sample_reports() -> Iterator[Report]:
     """Yield reports of every kind: each field at the ends of its range, with each of its words, and left out."""
     for kind in KINDS:
-        key = DeliveryKey(_MONTH, kind, _SUBJECTS[kind.subject])
-        edges = {column.name: _edges(kind, column) for column in kind.columns}
-        for number in range(max(map(len, edges.values()))):
-            figures = {name: values[number % len(values)] for name, values in edges.items()}
-            yield Report(key=key, hub_id=_HUB if kind.subject is POINT else None, figures=figures)
+        for omitting in {False} | {column.omissible for column in kind.columns}:
+            yield from _samples(kind, omitting=omitting)
+
+
+def _samples(kind: Kind, *, omitting: bool) -> Iterator[Report]:
+    """Yield reports of one kind; `omitting`: without what files may do without."""
+    key = DeliveryKey(_MONTH, kind, _SUBJECTS[kind.subject])
+    edges = {
+        column.name: (None,) if omitting and column.omissible else _edges(kind, column) for column in kind.columns
+    }
+    for number in range(max(map(len, edges.values()))):
+        figures = {name: values[number % len(values)] for name, values in edges.items()}
+        yield Report(key=key, hub_id=_HUB if kind.subject is POINT else None, figures=figures)
 
 
 def _edges(kind: Kind, column: Column) -> Sequence[object]:

@@ -30,17 +30,27 @@ INFORMATION_COLUMNS = ("hub_name", "evse_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
-    """One table's form. `key` are the columns that name a row; `required` those that cannot be empty."""
+    """One table's form.
+
+    `key` are the columns that name a row; `required` those that cannot be empty; `omissible` those that a file or
+    a query may do without, as if each of their cells were empty.
+    """
 
     name: str  # of the source, and of the file `<name>.csv`
     columns: Mapping[str, Callable[[object], object]]  # in the order of the design
     key: tuple[str, ...]
     required: frozenset[str]
+    omissible: frozenset[str] = frozenset()
 
     @property
     def table(self) -> str:
         """Return the name of the canonical table."""
         return self.name.replace("-", "_")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns that a file or a query must have."""
+        return tuple(column for column in self.columns if column not in self.omissible)
 
     @property
     def local_columns(self) -> tuple[str, ...]:
@@ -111,6 +121,7 @@ def _of_reports(kind: Kind) -> TableSchema:
         columns={**key, **{column.name: column.stored for column in kind.columns}},
         key=tuple(key),
         required=frozenset(key),
+        omissible=frozenset(column.name for column in kind.columns if column.omissible),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.support.openapi_document import PREFIX, matching, post, schema
+from tests.support.openapi_document import BASIS, PREFIX, matching, post, schema
 from tests.support.processes import DUE
 
 if TYPE_CHECKING:
@@ -69,16 +69,21 @@ def test_a_file_that_is_none_is_refused(sqlite_cli: Cli) -> None:
 def test_what_the_file_forbids_is_invalid_and_never_sent(cli: Cli, figures: dict[str, list[Row]]) -> None:
     tree = matching()
     schema(tree, "HotlineRating")["properties"]["hotlineCalls"] = {"type": "integer", "maximum": 0}
+    schema(tree, "AdHocTariff")["properties"]["contractualBasis"] = BASIS
+    schema(tree, "AdHocTariff")["required"].append("contractualBasis")
     del tree["paths"][f"{PREFIX}/nondiscriminatory-access"]
     file = written(cli.folder, tree)
-    cli.stock(figures)
+    basis = {"contractual_basis": "ROAMING_CONTRACT"}
+    tariffs = [figures["ad-hoc-tariffs"][0], *(row | basis for row in figures["ad-hoc-tariffs"][1:])]
+    cli.stock(figures | {"ad-hoc-tariffs": tariffs})
 
     done = cli.using(OBELIS__OPENAPI=file)("run")
 
     assert done.code == 3
-    assert cli.states() == {"accepted": DUE - 3, "invalid": 3}
+    assert cli.states() == {"accepted": DUE - 4, "invalid": 4}
     reasons = {report["key"].split("/")[1]: report["reason"] for report in cli.status()["outstanding"]}
     assert reasons["hotline_rating"] == f"against {file}: hotlineCalls must keep to maximum 0"
+    assert reasons["ad_hoc_tariff"] == f"against {file}: contractualBasis must be given"
     assert reasons["nondiscriminatory_access"].startswith(
         f"{file} describes no POST {PREFIX}/nondiscriminatory-access that takes JSON: `report-service contract"
     )

@@ -105,6 +105,18 @@ def test_a_row_with_a_known_key_replaces_what_is_there(store: Store, tmp_path: P
     ]
 
 
+def test_a_tariff_may_name_its_basis_and_a_file_without_the_column_says_that_there_is_none(
+    store: Store, tmp_path: Path
+) -> None:
+    header, row = FILES["ad-hoc-tariffs"].splitlines()
+    with_basis = f"contractual_basis,{header}\nROAMING_CONTRACT,{row}\n"
+    for content, basis in ((with_basis, "ROAMING_CONTRACT"), (FILES["ad-hoc-tariffs"], None)):
+        (found,) = take_in(store, tmp_path, {"ad-hoc-tariffs": content})
+
+        assert (found.stored, found.warnings) == (True, [])
+        assert rows(store, "SELECT contractual_basis FROM ad_hoc_tariffs") == [(basis,)]
+
+
 def test_a_form_that_is_not_filled_in_undoes_nothing(store: Store, tmp_path: Path) -> None:
     header = "month,hub_id,rating\n"
     take_in(store, tmp_path, {"hub-ratings": f"{header}2026-10,{HUB},2\n"})

@@ -153,6 +153,24 @@ def test_date_times_of_a_query_that_name_no_zone_are_read_by_the_clock_of_its_so
     assert found.figures["valid_to"] == datetime(2026, 10, 31, 11, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("basis", [None, "BILATERAL_CONTRACT"])
+def test_a_query_gives_the_basis_of_a_tariff_or_does_without_the_column(
+    store: Store, database: Path, basis: str | None
+) -> None:
+    given = f"'{basis}' AS contractual_basis, " if basis else ""
+    select = (
+        f"SELECT '2026-10' AS month, '{HUB}' AS hub_id, {given}"
+        "59 AS cost_ct_per_kwh, NULL AS additional_costs, '2026-10-01' AS valid_from, '2026-10-31' AS valid_to"
+    )
+    query = Query(url=f"sqlite:///{database}", select=select)
+
+    (row,) = source_of(store, {"ad-hoc-tariffs": query}).rows(AD_HOC_TARIFF, MONTH)
+    found = read_report(AD_HOC_TARIFF, MONTH, row, hub_id=None)
+
+    assert isinstance(found, Report)
+    assert found.figures["contractual_basis"] == basis
+
+
 def test_a_month_is_asked_for_half_open(store: Store, database: Path) -> None:
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE ratings SET day = '2026-10-31 18:30:00' WHERE hub_id = ?", (HUB,))

@@ -11,7 +11,7 @@ import yaml
 from report_service.bootstrap.commands import compare_contract
 from report_service.errors import BadInput
 from report_service.settings import load_settings
-from tests.support.openapi_document import PATHS, PREFIX, Tree, matching, post, rename, schema
+from tests.support.openapi_document import BASIS, PATHS, PREFIX, Tree, matching, post, rename, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,8 +114,8 @@ def _change(name: str, field: str, **schema_: object) -> Callable[[Tree], object
             ("POST hub_rating",),
         ),
         (
-            lambda tree: schema(tree, "AdHocTariff")["required"].append("contractualBasis"),
-            ("field_undefined", "contractualBasis"),
+            lambda tree: schema(tree, "AdHocTariff")["required"].append("operatorId"),
+            ("field_undefined", "operatorId"),
             ("POST ad_hoc_tariff",),
         ),
         (
@@ -162,6 +162,26 @@ def test_each_difference_is_one_finding(
     ]
     assert found.findings[0].operations == operations
     assert found.fits is (finding[0] == "field_new")
+
+
+@pytest.mark.parametrize(
+    ("defined", "rule"),
+    [(True, "must be given"), (False, "must be given, and is described nowhere")],  # as version 0.9 has it
+)
+def test_the_basis_of_an_ad_hoc_tariff_is_a_matter_of_the_operators_column(
+    tmp_path: Path, *, defined: bool, rule: str
+) -> None:
+    tree = json.loads(json.dumps(matching()))
+    wanted = schema(tree, "AdHocTariff")
+    if defined:
+        wanted["properties"]["contractualBasis"] = BASIS
+        assert told(compared(tmp_path, tree)) == []
+
+    wanted["required"].append("contractualBasis")
+    found = compared(tmp_path, tree)
+
+    assert (told(found), found.fits) == ([("column_wanted", "contractualBasis")], True)
+    assert found.findings[0].detail == f"{rule}: the optional column contractual_basis of ad-hoc-tariffs"
 
 
 def test_a_path_that_nothing_is_like_is_missing(tmp_path: Path) -> None:

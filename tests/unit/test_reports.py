@@ -42,7 +42,7 @@ ROWS: dict[Kind, dict[str, object]] = {
         "reasoning_different_costs": "",
     },
     HUB_RATING: {"month": "2026-10", "hub_id": HUB.upper(), "rating": 2.5},
-    AD_HOC_TARIFF: {"month": "2026-10", "hub_id": HUB, **TARIFF},
+    AD_HOC_TARIFF: {"month": "2026-10", "hub_id": HUB, **TARIFF, "contractual_basis": ""},
     POINT_RATING: {"month": "2026-10", "point_id": POINT, "rating": "2", "total_complaints": "0"},
 }
 
@@ -75,7 +75,7 @@ PRICE = {
             PRICE | {"contractual_basis": ContractualBasis.ROAMING_CONTRACT, "reasoning_different_costs": None},
         ),
         (HUB_RATING, HUB, {"rating": 3}),
-        (AD_HOC_TARIFF, HUB, PRICE),
+        (AD_HOC_TARIFF, HUB, PRICE | {"contractual_basis": None}),
         (POINT_RATING, POINT, {"rating": 2, "total_complaints": 0}),
     ],
 )

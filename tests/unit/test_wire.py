@@ -46,7 +46,13 @@ ACCESS = Report(
 HUB_REPORT = Report(key=DeliveryKey(MONTH, HUB_RATING, HUB), figures={"rating": 3})
 TARIFF = Report(
     key=DeliveryKey(MONTH, AD_HOC_TARIFF, HUB),
-    figures={"cost_ct_per_kwh": 59, "additional_costs": (), "valid_from": VALID_FROM, "valid_to": VALID_TO},
+    figures={
+        "cost_ct_per_kwh": 59,
+        "additional_costs": (),
+        "valid_from": VALID_FROM,
+        "valid_to": VALID_TO,
+        "contractual_basis": None,
+    },
 )
 POINT_REPORT = Report(
     key=DeliveryKey(MONTH, POINT_RATING, POINT), hub_id=HUB, figures={"rating": 2, "total_complaints": 3}

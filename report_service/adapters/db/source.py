@@ -154,9 +154,10 @@ def _queried(
             _ended_when(given_up, connection, timeout_s=query.timeout_s),
             connection.execution_options(yield_per=_BATCH).execute(statement) as result,
         ):
-            values_of = itemgetter(*_positions(schema, list(result.keys())))
+            position_of = _positions(schema, list(result.keys()))
+            values_of = itemgetter(*position_of.values())
             for batch in result.partitions():
-                rows = [dict(zip(schema.columns, values_of(values), strict=True)) for values in batch]
+                rows = [dict(zip(position_of, values_of(values), strict=True)) for values in batch]
                 yield [
                     written(row, local, by)
                     for row in rows
@@ -220,11 +221,12 @@ def _bound(name: str, query: str, month: ReportMonth) -> TextClause:
     return statement.bindparams(**{parameter: known[parameter] for parameter in wanted})
 
 
-def _positions(schema: TableSchema, found: Sequence[str]) -> list[int]:
-    """Return where the form's columns are among those found; others are ignored."""
+def _positions(schema: TableSchema, found: Sequence[str]) -> dict[str, int]:
+    """Return where each of the form's columns is among those found; others are ignored."""
     names = [name.lower() for name in found]
+    wanted = [column for column in schema.columns if column in names or column not in schema.omissible]
     others = [name for name in names if name not in schema.columns]
-    for needed in schema.columns:
+    for needed in wanted:
         if names.count(needed) != 1:
             count = "two columns" if needed in names else "no column"
             near = next(iter(get_close_matches(needed, others, n=1, cutoff=_RENAMED)), "...")
@@ -232,7 +234,7 @@ def _positions(schema: TableSchema, found: Sequence[str]) -> list[int]:
                 f"the query of sources.{schema.name} gives {count} {needed}; it gives {', '.join(found)}",
                 hint=f"Name each column once, as in the CSV file, for example SELECT {near} AS {needed}.",
             )
-    return [names.index(needed) for needed in schema.columns]
+    return {column: names.index(column) for column in wanted}
 
 
 def _read_only(url: URL) -> Engine:

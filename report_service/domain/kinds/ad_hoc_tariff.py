@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from report_service.domain.common_columns import PRICE, sample_validity, valid_for_a_time
+from report_service.domain.common_columns import CONTRACTUAL_BASIS, PRICE, sample_validity, valid_for_a_time
 from report_service.domain.descriptors import HUB, Kind
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ AD_HOC_TARIFF = Kind(
     german="Ad-hoc-Tarif",
     source="ad-hoc-tariffs",
     subject=HUB,
-    columns=PRICE,
+    # Version 0.9 requires the basis without defining it: it is sent where the operator gives it.
+    columns=(*PRICE, replace(CONTRACTUAL_BASIS, required=False, omissible=True)),
     path="/charginghub/{hub_id}/ad-hoc-tariff",
     check=valid_for_a_time,
     sample=_sample,

@@ -48,6 +48,8 @@ _HINTS: Mapping[FindingKind, str] = {
     "drift stays, and is told to the authority by other means.",
     FindingKind.BODY_MISSING: "Ask the authority whether the file is whole.",
     FindingKind.FIELD_MISSING: "The service has no such figure: ask the authority what is meant by it.",
+    FindingKind.COLUMN_WANTED: "Fill that column; with obelis.openapi set, a row without it is invalid early, not "
+    "refused late.",
     FindingKind.FIELD_UNDEFINED: "The file is at odds with itself: ask the authority whether it is wanted.",
     FindingKind.FIELD_GONE: "The API may refuse it, or pass it over: ask the authority.",
     FindingKind.FIELD_NARROWED: "Set obelis.openapi: then what lies outside is invalid early, not refused late.",
@@ -73,6 +75,16 @@ class _Sent:
     @cached_property
     def fields(self) -> set[str]:
         return {name for body in self.bodies for name in _fields(json.loads(body))}
+
+    @cached_property
+    def omissible(self) -> dict[str, str]:
+        """Return by field the columns that only some operators give."""
+        return {column.field: column.name for column in self.kind.columns if column.omissible}
+
+    def without(self, fields: Collection[str]) -> _Sent:
+        """Return what is sent where none of these fields is given."""
+        bodies = [body for body in self.bodies if json.loads(body).keys().isdisjoint(fields)]
+        return _Sent(kind=self.kind, verb=self.verb, bodies=bodies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +171,16 @@ class ContractCheck:
         if operation.schema is None:
             notes.add(FindingKind.BODY_MISSING, str(operation), "takes no JSON body", sent)
             return
+        sent = sent.without(sent.omissible.keys() - operation.fields.keys() - operation.undefined)
         for body in sent.bodies:
             for violation in self.schemas.violations(operation.schema, body):
                 name = _NUMBER.sub("[]", violation.field)
-                if violation.kind is ViolationKind.MISSING and name in operation.undefined:
+                undefined = name in operation.undefined
+                if violation.kind is ViolationKind.MISSING and name in sent.omissible:
+                    column = f"{sent.omissible[name]} of {sent.kind.source}"
+                    rule = _UNDEFINED if undefined else violation.rule
+                    notes.add(FindingKind.COLUMN_WANTED, name, f"{rule}: the optional column {column}", sent)
+                elif violation.kind is ViolationKind.MISSING and undefined:
                     notes.add(FindingKind.FIELD_UNDEFINED, name, _UNDEFINED, sent)
                 elif violation.kind is not ViolationKind.NARROWED or name not in _OPERATORS_OWN:
                     notes.add(_BY_VIOLATION[violation.kind], name, violation.rule, sent)
@@ -173,7 +191,7 @@ class ContractCheck:
     ) -> None:
         """Note what only the names of fields tell, where a schema takes more than it describes."""
         names = sent.fields
-        for name in operation.undefined & names:
+        for name in operation.undefined & names - sent.omissible.keys():
             notes.add(FindingKind.FIELD_UNDEFINED, name, _UNDEFINED, sent)
         for name in names - operation.fields.keys() if operation.fields else ():
             notes.add(FindingKind.FIELD_GONE, name, "is not a field of it", sent)

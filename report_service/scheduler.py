@@ -7,6 +7,7 @@ store is memory, nothing is lost with it, and an alarm that comes late, twice or
     look        every 15 s: what is due again, or was left by a process that died
     heartbeat   in a thread of its own, so that it goes on while reports are sent
     ping        in another, so that a switch elsewhere that hangs holds up nothing
+    rehearsal   in a third: it reads every source, however slow, while a month may be under way
 
 Calendar and look share one worker, so that no run overlaps another. Traps of APScheduler 3.11: a late job is
 dropped unless `misfire_grace_time` is None; IntervalTrigger goes through every time that a clock set forward has
@@ -70,6 +71,7 @@ class Alarms:
         next_instant: Callable[[datetime], datetime],
         beat_s: float,
         ping: Callable[[], None] | None = None,
+        rehearse: Callable[[], None] | None = None,
         look_s: float = LOOK_S,
         clock: Clock,
         events: Events,
@@ -79,7 +81,7 @@ class Alarms:
         self._clock = clock
         self._events = events
         self._vitals = worker_health
-        self._at_work = {"worker": threading.Lock(), "heart": threading.Lock(), "ping": threading.Lock()}
+        self._at_work = {name: threading.Lock() for name in ("worker", "heart", "ping", "rehearsal")}
         self._ended = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -93,6 +95,8 @@ class Alarms:
         ]
         if ping is not None:
             jobs.append(("ping", ping, "ping", Next(lambda now: now + timedelta(seconds=beat_s))))
+        if rehearse is not None:
+            jobs.append(("rehearsal", rehearse, "rehearsal", Next(lambda now: now + timedelta(seconds=look_s))))
         for job, call, executor, trigger in jobs:
             self._scheduler.add_job(self._do, trigger, (call, executor), id=job, executor=executor)
         self._scheduler.add_listener(self._heard, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED)

@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import SecretStr
-
-from report_service.adapters.clock import SystemClock
-from report_service.adapters.db import schema
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.probe import SqlStoreProbe
 from report_service.adapters.obelis.wire import DatetimeFormat, Wire
 from report_service.bootstrap.api import routes_of
-from report_service.bootstrap.service import Service, build
-from report_service.bootstrap.stores import open_ledger, open_store, require_tables, source_of
+from report_service.bootstrap.service import Service, Unheard, build
+from report_service.bootstrap.stores import require_tables
 from report_service.services.check import Checking
 from report_service.services.contract.comparison import ContractCheck
 from report_service.services.correct import Correcting
 from report_service.services.explain import Explaining
-from report_service.services.rehearsal import (
-    InlineExecutor,
-    NoBackground,
-    Rehearsal,
-    RehearsalClock,
-    moment_for,
-)
-from report_service.settings.obelis import MOCK_API
 from report_service.settings.rules import OWN_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from report_service.domain.contract import Comparison
-    from report_service.domain.months import ReportMonth
     from report_service.ports import Ledger
     from report_service.settings import Settings
 
@@ -114,56 +99,3 @@ def checking(
         )
     finally:
         service.close()
-
-
-@contextmanager
-def rehearsing(
-    settings: Settings, month: ReportMonth, *, at: datetime, redact: Callable[[str], str]
-) -> Iterator[Rehearsal]:
-    """Yield the rehearsal of a month: the real sources and waivers, the mock, and a ledger that is thrown away."""
-    obelis = settings.obelis
-    clock = RehearsalClock(moment_for(month, at=at, guard_s=obelis.window_guard_s))
-    real = open_store(settings)
-    with closing(real), TemporaryDirectory(prefix="report-service-rehearsal-") as folder:
-        ledger = open_ledger(settings, real, clock)
-        scratch = Store(f"sqlite:///{folder}/ledger.sqlite3")
-        scratch.do_not_wait_for_the_disk()
-        schema.upgrade(scratch)
-        mocked = settings.model_copy(update={"obelis": obelis.model_copy(update=_as_mock())})
-        service = build(
-            mocked,
-            events=Unheard(),
-            redact=redact,
-            clock=clock,
-            background=NoBackground(),
-            store=scratch,
-            source=source_of(settings, real, SystemClock()),
-            executor=lambda api: InlineExecutor(api, clock, capacity=obelis.max_in_flight),
-        )
-        with closing(service):
-            yield Rehearsal(
-                ledger=service.ledger,
-                reconciler=service.reconciler,
-                clock=clock,
-                waivers=ledger.waivers.of(month),
-                expected_before=ledger.status.month_counts(month.shift(-1)).expected,
-                guard_s=obelis.window_guard_s,
-                requests_per_minute=obelis.requests_per_minute,
-            )
-
-
-def _as_mock() -> dict[str, object]:
-    """Return what makes the settings of the API those of mock mode; the CPO stays."""
-    places = {name: value for name, value in MOCK_API.items() if name not in {"client_secret", "cpo_id"}}
-    return {"mode": "mock", "client_secret": SecretStr(MOCK_API["client_secret"]), "headers": {}, **places}
-
-
-class Unheard:
-    """Events that nobody is told."""
-
-    def emit(self, event: str, /, **fields: object) -> None:
-        """Let it go."""
-
-    def bind(self, **fields: object) -> Unheard:  # noqa: ARG002 - nothing to add them to
-        """Return itself."""
-        return self

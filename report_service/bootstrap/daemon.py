@@ -14,11 +14,13 @@ from report_service.adapters.db.engine import Store
 from report_service.adapters.obelis.transport import http_transports
 from report_service.adapters.ping import HttpSwitch
 from report_service.adapters.whole_file import write_text
+from report_service.bootstrap.rehearsal import rehearsing
 from report_service.bootstrap.service import Service, build, never_stop
 from report_service.bootstrap.stores import require_tables
 from report_service.domain.timetable import Timetable
 from report_service.services.daemon.health import WorkerHealth
 from report_service.services.daemon.heartbeat import Heartbeat
+from report_service.services.daemon.monthly_rehearsal import MonthlyRehearsal
 from report_service.services.daemon.pings import Pings
 from report_service.services.daemon.reconcile_loop import ReconcileLoop
 from report_service.services.daemon.transitions import TransitionsOnly
@@ -26,14 +28,17 @@ from report_service.services.proof.report_page import ReportPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pydantic import SecretStr
 
+    from report_service.domain.months import ReportMonth
     from report_service.ports import (
         Clock,
         Events,
         HealthSnapshot,
     )
+    from report_service.services.rehearsal import Rehearsed
     from report_service.settings import Settings
 
 
@@ -61,6 +66,7 @@ class Daemon:
     heartbeat: Heartbeat
     pings: Pings
     page: ReportPage | None  # None: no page is wanted
+    rehearsal: MonthlyRehearsal
 
     def look(self) -> None:
         """Do what is due, and show how it stands then."""
@@ -95,6 +101,7 @@ def build_daemon(
         jitter_s=schedule.jitter_minutes * 60,
         guard_s=settings.obelis.window_guard_s,
         owner=settings.obelis.cpo_id,
+        rehearse_day=schedule.rehearse_day,
     )
     sweep = timedelta(minutes=schedule.sweep_minutes)
     watch = ReconcileLoop(
@@ -137,6 +144,16 @@ def build_daemon(
         heartbeat=heartbeat,
         pings=pings,
         page=_page(settings, service, timetable),
+        rehearsal=MonthlyRehearsal(
+            timetable=timetable,
+            first_month=service.first_month,
+            cpo_id=settings.obelis.cpo_id,
+            ledger=service.ledger,
+            clock=clock,
+            events=events,
+            prepare_store=watch.prepare_store,
+            rehearse=partial(_rehearsed, service),
+        ),
     )
 
 
@@ -153,6 +170,11 @@ def _page(settings: Settings, service: Service, timetable: Timetable) -> ReportP
         write=partial(write_text, file),
         warn=_log.warning,
     )
+
+
+def _rehearsed(service: Service, month: ReportMonth, at: datetime) -> Rehearsed:
+    with rehearsing(service.settings, month, at=at, redact=service.redact, store=service.store) as rehearsal:
+        return rehearsal.run(month)
 
 
 def _pings(settings: Settings, clock: Clock) -> Pings:

@@ -47,6 +47,17 @@ def never_stop() -> str | None:
     return None
 
 
+class Unheard:
+    """Events that nobody is told."""
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        """Let it go."""
+
+    def bind(self, **fields: object) -> Unheard:  # noqa: ARG002 - nothing to add them to
+        """Return itself."""
+        return self
+
+
 @dataclass(slots=True, kw_only=True)
 class Service:
     """What a command works with; made by `build`, tests make it with parts of their own."""

@@ -125,6 +125,7 @@ def _run(made: Daemon, events: Events, turn: Callable[[], str | None]) -> bool:
         next_instant=made.timetable.next_instant,
         beat_s=made.heartbeat.pulse_s,
         ping=made.pings.send,
+        rehearse=made.rehearsal.look,
         clock=service.clock,
         events=service.events,
         worker_health=made.worker_health,

@@ -30,7 +30,7 @@ def rehearse(
     and the ledger stays as it is. Exits with 3 unless the month would be complete.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap.commands import rehearsing
+    from report_service.bootstrap.rehearsal import rehearsing
     from report_service.domain.months import BERLIN, ReportMonth
 
     settings = settings_of(ctx)
@@ -54,9 +54,7 @@ def _show(done: Rehearsed) -> None:
     month = done.status.month
     print(f"Rehearsal of {month}, with the data so far: nothing is sent, and the ledger stays as it is.\n")
     console_on(sys.stdout).print(month_view(done.status))
-    shown = set(map(str, done.status.implausible))  # the view has them
-    for warning in done.warnings:
-        if warning not in shown:
-            print(f"Warning: {warning}")
+    for doubt in done.doubts:
+        print(f"Warning: {doubt}")
     minutes = f"{done.duration_s / 60:.0f} min" if done.duration_s >= 120 else f"{done.duration_s:.0f} s"
     print(f"{counted(done.requests, 'request')}; the real ones would take about {minutes}.")

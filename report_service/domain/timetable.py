@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from report_service.domain.months import ReportMonth, SubmissionWindow
 
 if TYPE_CHECKING:
+    from datetime import date
     from zoneinfo import ZoneInfo
 
 LAST_RELEASE = timedelta(hours=1)
@@ -27,6 +28,7 @@ class Timetable:
     jitter_s: float
     guard_s: float  # kept free of sending at either end of a window
     owner: str  # whose jitter it is
+    rehearse_day: int = 0  # 1..28, of the month that is reported: from then on it is rehearsed; 0: never
 
     def window(self, month: ReportMonth) -> SubmissionWindow:
         """Return the window of a month."""
@@ -50,6 +52,16 @@ class Timetable:
         share = int.from_bytes(sha256(f"{self.owner} {month}".encode()).digest()[:8]) / 2**64
         drawn = local.astimezone(UTC) + timedelta(seconds=share * self.jitter_s)
         return max(min(drawn, window.last_send - LAST_RELEASE), window.first_send)
+
+    def rehearsal(self, at: datetime) -> tuple[ReportMonth, date] | None:
+        """Return which month is to be rehearsed at an instant, and on which local day; None: none is.
+
+        From `rehearse_day` on each day of the running month has one, which is due from `hour` to midnight.
+        """
+        local = at.astimezone(self.zone)
+        if not 0 < self.rehearse_day <= local.day or local.hour < self.hour:
+            return None
+        return ReportMonth.of(local), local.date()
 
     def next_instant(self, after: datetime) -> datetime:
         """Return the next time at which a window opens or closes, or a month is released."""

@@ -38,6 +38,21 @@ EVENTS = (
         "month hint",
     ),
     event(
+        "rehearsal.completed",
+        Level.INFO,
+        "The daemon rehearsed the running month against the built-in mock: how it would stand with today's data. "
+        "From schedule.rehearse_day on, daily until it would be complete; detail names what would be missing.",
+        f"month month_index {_COUNTS} outstanding complete implausible_figures duration_s",
+        "detail",
+    ),
+    event(
+        "rehearsal.failed",
+        Level.WARNING,
+        "The running month could not be rehearsed; what keeps it from that may keep it from being delivered.",
+        "month reason detail",
+        "hint",
+    ),
+    event(
         "run.heartbeat",
         Level.INFO,
         "The state of the service, whether or not something happened. Counts are absent while the store "

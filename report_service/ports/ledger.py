@@ -326,8 +326,8 @@ class StatusQueries(Protocol):
 class RunLog(Protocol):
     """The runs that were made, by whichever process."""
 
-    def begin(self, run: RunRecord, *, instance: str) -> None:
-        """Record that a run began."""
+    def begin(self, run: RunRecord, *, instance: str) -> bool:
+        """Record that a run began; return False if one of its id did already."""
 
     def end(self, run: RunRecord, *, summary: Mapping[str, object]) -> None:
         """Record how it ended."""

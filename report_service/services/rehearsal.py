@@ -103,9 +103,14 @@ class Rehearsed:
     """What a rehearsal came to."""
 
     status: MonthStatus
-    warnings: list[str]  # what is odd, and belongs to no single report
+    doubts: list[str]  # what is wrong, and belongs to no single report
     requests: int
     duration_s: float  # how long the real thing would take at the configured pace
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return all that is odd, and belongs to no single report."""
+        return [*self.doubts, *map(str, self.status.implausible)]
 
     def as_json(self) -> dict[str, object]:
         """Return it as `rehearse --json` prints it: what `status --json` has, and more."""
@@ -156,17 +161,16 @@ class Rehearsal:
             guard_s=self.guard_s,
             requests_per_minute=self.requests_per_minute,
         )
-        warnings = list(result.plan.problems) if result.plan is not None else []
-        warnings += [str(one) for one in status.implausible]
+        doubts = list(result.plan.problems) if result.plan is not None else []
         expected = status.month_counts.expected
         if 100 * expected < (100 - SHRUNK_PERCENT) * self.expected_before:
-            warnings.append(
+            doubts.append(
                 f"only {expected:,} reports are due, {self.expected_before:,} were the month before: "
                 "see that hubs, points and provider groups are all there"
             )
         return Rehearsed(
             status=status,
-            warnings=warnings,
+            doubts=doubts,
             requests=result.stats.requests if result.stats is not None else 0,
             duration_s=round(self.clock.monotonic(), 1),
         )

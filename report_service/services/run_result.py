@@ -85,7 +85,7 @@ def emit_end(
     if error is None:
         events.emit("run.completed", **fields)
     else:
-        reason, detail = _reason(error), str(error)
+        reason, detail = reason_of(error), str(error)
         hint = error.hint if isinstance(error, ReportServiceError) else None
         if outcome == "halted":
             events.emit("run.halted", month=month, reason=reason, detail=detail, hint=hint)
@@ -100,6 +100,6 @@ def emit_end(
         )
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the name of an error as a word that can be counted: `lease_lost`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()

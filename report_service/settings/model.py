@@ -86,6 +86,13 @@ class ScheduleSettings(Section):
     jitter_minutes: int = Field(
         default=30, ge=0, le=720, description="The first delivery begins up to so many minutes later: 0 to 720"
     )
+    rehearse_day: int = Field(
+        default=25,
+        ge=0,
+        le=28,
+        description="Day of the month from which the daemon rehearses that month at `hour`, daily while something "
+        "would be missing: 1 to 28; 0: never",
+    )
     sweep_minutes: int = Field(
         default=15, ge=1, le=1440, description="Minutes between looks at what is due again: 1 to 1440"
     )

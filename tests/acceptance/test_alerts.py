@@ -6,6 +6,7 @@ import contextlib
 import logging
 import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -336,6 +337,41 @@ def _(story: Story) -> None:
     story.site.ask("UPDATE hotline_ratings SET asa_seconds = '24'")
     looked_at_anew(story)
     story.expect("ReportsDrifted")
+
+
+def rehearsing(story: Story) -> datetime:
+    """Start a daemon on the day of the rehearsal, whose month before is in; return when it rehearses."""
+    story.site.store(operator(MONTH.shift(-1)))
+    story.start(schedule__rehearse_day="25")
+    story.live(10 * MINUTE)
+    story.expect()
+    return datetime(2026, 10, 25, 5, tzinfo=UTC)
+
+
+@of("RehearsalIncomplete", at=datetime(2026, 10, 25, 4, tzinfo=UTC))
+def _(story: Story) -> None:
+    due = rehearsing(story)
+    story.site.ask(f"DELETE FROM hotline_ratings WHERE month = '{MONTH}'")
+    story.world.turn_to(due)
+    story.beat()
+    story.expect("RehearsalIncomplete")
+    story.site.store(operator())
+    story.world.turn_to(due + DAY)
+    story.beat()
+    story.expect()
+
+
+@of("RehearsalFailed", at=datetime(2026, 10, 25, 4, tzinfo=UTC))
+def _(story: Story) -> None:
+    due, tempdir = rehearsing(story), tempfile.tempdir
+    tempfile.tempdir = str(story.folder / "nowhere")
+    story.world.turn_to(due)
+    story.beat()
+    tempfile.tempdir = tempdir
+    story.expect("RehearsalFailed")
+    story.world.turn_to(due + DAY)
+    story.beat()
+    story.expect()
 
 
 @of("ReportsRejected")

@@ -11,6 +11,7 @@ import logging
 import signal
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +196,17 @@ def two_replicas(story: Story) -> None:
     story.beat(one)
 
 
+def a_month_that_is_rehearsed(story: Story) -> None:
+    """Let a day's rehearsal fail, and the next one come to its end."""
+    story.world.turn_to(datetime(2026, 11, 25, 5, tzinfo=UTC))
+    story.start(schedule__rehearse_day="25")
+    tempdir, tempfile.tempdir = tempfile.tempdir, str(story.folder / "nowhere")
+    story.beat()
+    tempfile.tempdir = tempdir
+    story.world.turn(24 * 3600)
+    story.beat()
+
+
 def a_store_that_goes_away(story: Story) -> None:
     teller = story.start()
     story.beat()
@@ -217,6 +229,7 @@ STORIES = (
     ids_of_another_system,
     an_inventory_that_a_person_accepts,
     too_slow_for_what_is_left,
+    a_month_that_is_rehearsed,
     two_replicas,
     a_store_that_goes_away,
 )

@@ -201,7 +201,7 @@ class Story:
         stream = path.open("a", encoding="utf-8")
         logging = configure_logging(form="json", level=Level.INFO, stream=stream, now=self.world.now, strict=True)
         daemon = build_daemon(
-            settings_of(where.url, **environ),
+            settings_of(where.url, **{"schedule__rehearse_day": "0", **environ}),
             events=logging.events,
             redact=logging.redactor,
             write=lambda _pulse: None,
@@ -229,6 +229,7 @@ class Story:
         for teller in tellers or self.tellers:
             if working:
                 teller.daemon.watch.tick()
+                teller.daemon.rehearsal.look()
             teller.daemon.heartbeat.beat()
         self.note()
 

@@ -87,6 +87,7 @@ def ringing(
     look: Callable[[], None],
     beat: Callable[[], None] = lambda: None,
     *,
+    rehearse: Callable[[], None] | None = None,
     look_s: float = 0.05,
     beat_s: float = 0.05,
     grace_s: float = 5,
@@ -97,6 +98,7 @@ def ringing(
     alarms = Alarms(
         look=look,
         beat=beat,
+        rehearse=rehearse,
         next_instant=next_instant,
         look_s=look_s,
         beat_s=beat_s,
@@ -240,3 +242,16 @@ def test_the_words_of_apscheduler_are_heard_again_afterwards() -> None:
 
     assert during == [logging.ERROR, logging.CRITICAL]
     assert [logging.getLogger(name).level for name in names] == before
+
+
+def test_a_rehearsal_that_takes_long_holds_up_neither_looks_nor_heartbeats() -> None:
+    done = threading.Event()
+    look, beat, rehearsal = Bell(), Bell(), Bell(takes=done)
+    with ringing(look, beat, rehearse=rehearsal):
+        assert rehearsal.rung(1)
+        seen = len(look.calls), len(beat.calls)
+        assert look.rung(seen[0] + 5)
+        assert beat.rung(seen[1] + 5)
+        assert len(rehearsal.calls) == 1
+        done.set()
+        assert rehearsal.rung(3)

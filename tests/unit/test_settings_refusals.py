@@ -215,6 +215,7 @@ def test_a_wrong_variable_is_refused_by_its_name(variable: str, value: str, comp
         ("schedule.day", 0, 1, 28, 29),
         ("schedule.hour", -1, 0, 23, 24),
         ("schedule.jitter_minutes", -1, 0, 720, 721),
+        ("schedule.rehearse_day", -1, 0, 28, 29),
         ("schedule.sweep_minutes", 0, 1, 1440, 1441),
         ("schedule.heartbeat_seconds", 0, 1, 3600, 3601),
         ("retry.base_s", 0, 0.001, 60, 60.1),

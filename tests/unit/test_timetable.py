@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,8 +20,17 @@ def timetable(
     jitter_s: float = 0,
     guard_s: float = 60,
     owner: str = "A",
+    rehearse_day: int = 0,
 ) -> Timetable:
-    return Timetable(zone=zone, day=day, hour=hour, jitter_s=jitter_s, guard_s=guard_s, owner=owner)
+    return Timetable(
+        zone=zone,
+        day=day,
+        hour=hour,
+        jitter_s=jitter_s,
+        guard_s=guard_s,
+        owner=owner,
+        rehearse_day=rehearse_day,
+    )
 
 
 def utc(text: str) -> datetime:
@@ -111,3 +120,23 @@ def test_an_alarm_that_rings_now_is_not_the_next_one() -> None:
 
     assert table.next_instant(opens - timedelta(microseconds=1)) == opens
     assert table.next_instant(opens) == table.release(ReportMonth(2026, 10))
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        ("2026-10-25T04:59:59", None),  # 05:59:59 in Berlin, whose clocks went back that night
+        ("2026-10-25T05:00", "2026-10-25"),
+        ("2026-10-25T22:59:59", "2026-10-25"),
+        ("2026-10-25T23:00", None),  # the day after, before its hour
+        ("2026-10-26T05:00", "2026-10-26"),
+        ("2026-10-31T22:59:59", "2026-10-31"),
+        ("2026-10-31T23:00", None),  # the month is over
+        ("2026-11-24T22:59:59", None),
+    ],
+)
+def test_the_running_month_is_rehearsed_each_day_from_its_hour_on(at: str, day: str | None) -> None:
+    found = timetable(rehearse_day=25).rehearsal(utc(at))
+
+    assert found == (day and (ReportMonth(2026, 10), date.fromisoformat(day)))
+    assert timetable(rehearse_day=0).rehearsal(utc(at)) is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, select, update
 
-from report_service.adapters.db.tables import runs
+from report_service.adapters.db.tables import insert_into, runs
 from report_service.domain.months import ReportMonth
 from report_service.ports import RunRecord
 
@@ -28,19 +28,19 @@ class SqlRunLog:
         self._store = store
         self._scope = scope
 
-    def begin(self, run: RunRecord, *, instance: str) -> None:
+    def begin(self, run: RunRecord, *, instance: str) -> bool:
+        row = {
+            "run_id": run.run_id,
+            "endpoint": self._scope.endpoint,
+            "cpo_id": self._scope.cpo_id,
+            "month": str(run.month),
+            "started_by": run.started_by,
+            "instance": instance,
+            "started_at": run.started_at,
+        }
         with self._store.write() as connection:
-            connection.execute(
-                insert(runs).values(
-                    run_id=run.run_id,
-                    endpoint=self._scope.endpoint,
-                    cpo_id=self._scope.cpo_id,
-                    month=str(run.month),
-                    started_by=run.started_by,
-                    instance=instance,
-                    started_at=run.started_at,
-                )
-            )
+            done = connection.execute(insert_into(runs, connection).values(row).on_conflict_do_nothing())
+            return bool(done.rowcount)
 
     def end(self, run: RunRecord, *, summary: Mapping[str, object]) -> None:
         with self._store.write() as connection:

@@ -37,7 +37,8 @@ def mock_api(
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            help="A status, drop, lost, cut, html, no, huge, slow: 503:0.05, 429=5@hub_rating#1-3; repeatable."
+            help="A status, drop, lost, cut, html, no, huge, slow, altered: 503:0.05, 429=5@hub_rating#1-3; "
+            "repeatable."
         ),
     ] = None,
     inventory: Annotated[

@@ -17,6 +17,7 @@ A fault is written `WHAT[+done][=VALUE][:PROBABILITY][@TARGET[/SUBJECT]][#N[-M]]
 | no       | 200 whose envelope says no                     | the envelope's code | no          |
 | huge     | the true answer, with padding                  | MiB (8)             | yes         |
 | slow     | the true answer, late                          | s late (60)         | yes         |
+| altered  | the answer shows other whole numbers than sent |                     | yes         |
 
 `+done` has the request carried out first, so that the fault hides the true answer. TARGET is a kind of report
 or `token`; without one, any report. `#N-M` counts the requests that match TARGET, from 1; `#N-` has no end.
@@ -24,6 +25,7 @@ or `token`; without one, any report. `#N-M` counts the requests that match TARGE
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -40,12 +42,12 @@ if TYPE_CHECKING:
 TOKEN = "token"  # noqa: S105 -- the name of the endpoint as a target
 
 _SPEC = re.compile(
-    r"(?P<what>[3-5]\d\d|drop|lost|cut|html|no|huge|slow)(?P<done>\+done)?(=(?P<value>\d+(\.\d+)?))?"
+    r"(?P<what>[3-5]\d\d|drop|lost|cut|html|no|huge|slow|altered)(?P<done>\+done)?(=(?P<value>\d+(\.\d+)?))?"
     r"(:(?P<probability>[01](\.\d+)?|\.\d+))?(@(?P<target>\w+)(/(?P<subject>[^#\s]+))?)?"
     r"(#(?P<first>[1-9]\d*)(?P<range>-(?P<last>\d*))?)?",
     re.ASCII,
 )
-_CARRIED_OUT = {"cut", "huge", "slow"}
+_CARRIED_OUT = {"altered", "cut", "huge", "slow"}
 _DEFAULT_VALUE = {"huge": 8.0, "slow": 60.0}
 
 
@@ -73,8 +75,8 @@ class InjectedFault:
         ):
             raise BadInput(
                 f"{text!r} is not a fault",
-                hint="Write faults as 503:0.05, lost:0.01 or 429=5@hub_rating#1-3: a status from 300 on, "
-                f"drop, lost, cut, html, no, huge or slow; targets are {TOKEN}, {', '.join(KIND_BY_NAME)}.",
+                hint="Write faults as 503:0.05, lost:0.01 or 429=5@hub_rating#1-3: a status from 300 on, drop, "
+                f"lost, cut, html, no, huge, slow or altered; targets are {TOKEN}, {', '.join(KIND_BY_NAME)}.",
             )
         what, first = found["what"], int(found["first"] or 1)
         last = found["last"] if found["range"] else found["first"]
@@ -97,20 +99,25 @@ class InjectedFault:
     def spoil(self, answer: MockAnswer, dialect: Dialect, at: datetime) -> MockAnswer:
         """Return what the client gets instead of `answer`."""
         value = self.value or 0
-        if self.what in {"drop", "cut"}:
-            return replace(answer, drop=self.what == "drop", cut=self.what == "cut")
-        if self.what == "slow":
-            return replace(answer, delay_s=answer.delay_s + value)
-        if self.what == "huge":
-            padding = b'{"padding":"' + b"x" * int(value * 2**20) + b'",'
-            return replace(answer, body=padding + answer.body[1:])
-        if self.what == "html":
-            page = b"<!doctype html><html><body><h1>Down for maintenance</h1></body></html>"
-            return MockAnswer(http_status=200, body=page, headers={"Content-Type": "text/html"})
-        if self.what == "no":
-            code = int(value) or (400 if dialect is Dialect.GUIDE else 2001)
-            return json_answer(200, envelope(dialect, code, "An injected no", at))
-        return self._status(int(self.what), dialect, at)
+        match self.what:
+            case "drop" | "cut":
+                spoilt = replace(answer, drop=self.what == "drop", cut=self.what == "cut")
+            case "slow":
+                spoilt = replace(answer, delay_s=answer.delay_s + value)
+            case "huge":
+                padding = b'{"padding":"' + b"x" * int(value * 2**20) + b'",'
+                spoilt = replace(answer, body=padding + answer.body[1:])
+            case "altered":
+                spoilt = replace(answer, body=_altered(answer.body))
+            case "html":
+                page = b"<!doctype html><html><body><h1>Down for maintenance</h1></body></html>"
+                spoilt = MockAnswer(http_status=200, body=page, headers={"Content-Type": "text/html"})
+            case "no":
+                code = int(value) or (400 if dialect is Dialect.GUIDE else 2001)
+                spoilt = json_answer(200, envelope(dialect, code, "An injected no", at))
+            case status:
+                spoilt = self._status(int(status), dialect, at)
+        return spoilt
 
     def _status(self, status: int, dialect: Dialect, at: datetime) -> MockAnswer:
         code = status if dialect is Dialect.GUIDE else 3000 if status >= 500 else 2000
@@ -119,6 +126,14 @@ class InjectedFault:
         if status < 400:
             extra["Location"] = "https://elsewhere.invalid/"
         return replace(answer, headers={**answer.headers, **extra})
+
+
+def _altered(body: bytes) -> bytes:
+    """Return an answer that shows each whole number of the report as one more than it is."""
+    content = json.loads(body)
+    shown = content.get("data") or {}
+    data = {name: value + 1 if type(value) is int else value for name, value in shown.items()}
+    return json.dumps(content | {"data": data}, separators=(",", ":")).encode()
 
 
 class FaultInjector:

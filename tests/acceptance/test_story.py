@@ -19,7 +19,7 @@ def story(cli: Cli, key: str) -> dict[str, Any]:
     return found
 
 
-def test_a_month_with_nine_faults_is_rehearsed_explained_mended_and_proved(
+def test_a_month_with_ten_faults_is_rehearsed_explained_mended_and_proved(
     sqlite_cli: Cli, figures: dict[str, list[Row]], start_mock: StartMock
 ) -> None:
     hubs = [str(hub["hub_id"]) for hub in figures["hubs"]]
@@ -27,12 +27,16 @@ def test_a_month_with_nine_faults_is_rehearsed_explained_mended_and_proved(
     hotline, point = f"{MONTH}/hotline_rating", figures["point-ratings"][-1]
     missing = f"{MONTH}/point_rating/{point['point_id']}"
     bad, unknown = (f"{MONTH}/hub_rating/{hub}" for hub in hubs[:2])
+    altered = f"{MONTH}/hub_rating/{hubs[2]}"
     lost, changed = (f"{MONTH}/ad_hoc_tariff/{hub}" for hub in hubs[:2])
     refused, taken = (f"{MONTH}/nondiscriminatory_access/{group}" for group in (ours, foreign))
 
     mock = start_mock()
     mock.set_faults(
-        f"400@nondiscriminatory_access/{ours}", f"404@hub_rating/{hubs[1]}", f"lost@ad_hoc_tariff/{hubs[0]}#1"
+        f"400@nondiscriminatory_access/{ours}",
+        f"404@hub_rating/{hubs[1]}",
+        f"lost@ad_hoc_tariff/{hubs[0]}#1",
+        f"altered@hub_rating/{hubs[2]}",
     )
     cli = sqlite_cli.using(**mock.settings, OBELIS__TIMEOUT_S=2)
     hub_ratings = {str(row["hub_id"]): row for row in figures["hub-ratings"]}
@@ -70,7 +74,9 @@ def test_a_month_with_nine_faults_is_rehearsed_explained_mended_and_proved(
     cli.stock({"ad-hoc-tariffs": [price | {"cost_ct_per_kwh": 77}]})
     cli("run", "--patience", 0)
 
-    told = {key: story(cli, key) for key in (hotline, missing, bad, refused, unknown, taken, lost, changed)}
+    told = {
+        key: story(cli, key) for key in (hotline, missing, bad, refused, unknown, taken, lost, changed, altered)
+    }
     assert {key: one["state"] for key, one in told.items()} == {
         hotline: "awaiting_data",
         missing: "awaiting_data",
@@ -80,6 +86,7 @@ def test_a_month_with_nine_faults_is_rehearsed_explained_mended_and_proved(
         taken: "already_reported",
         lost: "accepted",
         changed: "accepted",
+        altered: "accepted",
     }
     assert f"report-service waive {hotline}" in told[hotline]["next"]
     assert told[bad]["table"] == "hub-ratings"
@@ -91,7 +98,8 @@ def test_a_month_with_nine_faults_is_rehearsed_explained_mended_and_proved(
     assert told[lost]["evidence"] == "inferred"
     assert [one["outcome"] for one in told[lost]["attempts"]] == ["no_answer", "conflict"]
     assert told[changed]["differences"][0]["field"] == "cost"
-    assert "report-service correct" in told[changed]["next"]
+    assert told[altered]["reason"].startswith("the API stored otherwise: rating: sent ")
+    assert all("report-service correct" in told[key]["next"] for key in (changed, altered))
 
     mock.set_faults()
     cli.stock({"point-ratings": [point], "hub-ratings": [hub_ratings[hubs[0]]]})
@@ -116,6 +124,11 @@ def _closed_month_is_handed_in(cli: Cli) -> None:
     missed = MONTH.shift(-2)
     cli("backfill", "--from", missed, "--to", missed, "--yes")
     assert cli("status", "--month", missed).code == 3
+    told = story(cli, f"{missed}/hotline_rating")
+    assert (told["state"], told["next"]) == (
+        "missed",
+        "hand it in by other means (report-service backfill), then record it: report-service handed-in",
+    )
 
     assert cli("handed-in", "--month", missed, "--reference", "e-mail of today").code == 0
 

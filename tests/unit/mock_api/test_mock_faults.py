@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from random import Random
 
@@ -116,6 +117,16 @@ def test_a_slow_answer_is_late_on_top_of_its_latency() -> None:
     delays = [caller.create(kind).delay_s for kind in (HUB_RATING, AD_HOC_TARIFF, POINT_RATING)]
     assert delays == [30.25, 60.25, 0.25]
     assert len(caller.mock.reports) == 3
+
+
+def test_an_altered_answer_shows_other_figures_than_are_stored() -> None:
+    caller = mock("altered@hub_rating#1")
+    first, second = caller.create(HUB_RATING), caller.correct(HUB_RATING)
+    (stored,) = caller.mock.reports.values()
+    rating = json.loads(stored)["rating"]
+    assert [said(answer)["statusCode"] for answer in (first, second)] == [200, 200]
+    assert [said(answer)["data"]["rating"] for answer in (first, second)] == [rating + 1, rating]
+    assert said(mock("altered").correct(HUB_RATING))["statusCode"] == 404  # of what is not there nothing is shown
 
 
 def test_a_fault_in_front_takes_its_time_too() -> None:

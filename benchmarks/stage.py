@@ -102,6 +102,7 @@ class Stage:
             "OBELIS__CPO_ID": "BENCH",
             "STORE__URL": store,
             "LOG__FORMAT": "json",
+            "SCHEDULE__REHEARSE_DAY": "0",  # the same on every date
         }
         others = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
         return others | {f"REPORT_SERVICE_{name}": value for name, value in settings.items()}

@@ -22,6 +22,9 @@ def rehearse(
     month: Annotated[
         str | None, typer.Option(autocompletion=months, help="YYYY-MM; by default the running month.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every report that would be outstanding.")
+    ] = False,
     json: AsJson = False,
 ) -> int:
     """Deliver a month's data so far to the built-in mock, and show what would be missing or refused.
@@ -44,16 +47,16 @@ def rehearse(
     if json:
         print(json_.dumps(done.as_json(), indent=2))
     else:
-        _show(done)
+        _show(done, everything=everything)
     return 0 if done.status.month_counts.complete and not done.warnings else 3
 
 
-def _show(done: Rehearsed) -> None:
+def _show(done: Rehearsed, *, everything: bool) -> None:
     from report_service.cli.render import console_on, month_view
 
     month = done.status.month
     print(f"Rehearsal of {month}, with the data so far: nothing is sent, and the ledger stays as it is.\n")
-    console_on(sys.stdout).print(month_view(done.status))
+    console_on(sys.stdout).print(month_view(done.status, command="rehearse", everything=everything))
     for doubt in done.doubts:
         print(f"Warning: {doubt}")
     minutes = f"{done.duration_s / 60:.0f} min" if done.duration_s >= 120 else f"{done.duration_s:.0f} s"

@@ -65,13 +65,16 @@ def state_text(subject: str, state: State) -> Text:
     return Text.assemble((subject, "bold"), " is ", (_words(state), style_of(state)))
 
 
-def month_view(status: MonthStatus, *, everything: bool = False) -> RenderableType:
-    """Return the whole view: head, kinds against states, what is outstanding by reason, and the verdict."""
+def month_view(status: MonthStatus, *, command: str = "status", everything: bool = False) -> RenderableType:
+    """Return the whole view: head, kinds against states, what is outstanding by reason, and the verdict.
+
+    Unless it shows `everything`, it ends with the command that does.
+    """
     parts: list[RenderableType] = [_head(status)]
     if status.month_counts.expected:
         parts.append(_kinds(status))
     if status.outstanding:
-        parts.append(_outstanding(status, everything=everything))
+        parts.append(_outstanding(status, command, everything=everything))
     if status.implausible:
         parts.append(_implausible(status))
     parts.append(verdict(status))
@@ -125,7 +128,7 @@ def _words(state: State) -> str:
     return state.value.replace("_", " ")
 
 
-def _outstanding(status: MonthStatus, *, everything: bool) -> Group:
+def _outstanding(status: MonthStatus, command: str, *, everything: bool) -> Group:
     """Return what is outstanding, by state and by reason: many alike are one thing to do."""
     by_state: dict[State, dict[str, list[DeliveryStatus]]] = defaultdict(lambda: defaultdict(list))
     for report in status.outstanding:
@@ -151,7 +154,7 @@ def _outstanding(status: MonthStatus, *, everything: bool) -> Group:
             hidden += 1
             lines.append(Padding.indent(Text(f"... and {len(reasons) - REASONS:,} more reasons", "dim"), 2))
     if hidden:
-        lines.append(Text(f"\nTo see each: report-service status --month {status.month} --all"))
+        lines.append(Text(f"\nTo see each: report-service {command} --month {status.month} --all"))
     return Group(*lines)
 
 

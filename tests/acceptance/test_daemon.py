@@ -118,6 +118,20 @@ def test_it_starts_quickly_delivers_the_open_month_and_ends_quickly(
     assert not [line for line in daemon.log if line["level"] in {"warning", "error", "critical"}]
 
 
+def test_the_running_month_is_rehearsed_beside_delivering_the_last_one(
+    cli: Cli, figures: dict[str, list[Row]], start: Start
+) -> None:
+    cli.stock(figures)
+    daemon = start(cli.using(SCHEDULE__REHEARSE_DAY=1, SCHEDULE__HOUR=0))  # it is time on every date
+
+    rehearsed, run = daemon.said("rehearsal.completed"), daemon.said("run.completed")
+
+    assert (rehearsed["month"], rehearsed["outstanding"]) == (str(MONTH.shift(1)), DUE)
+    assert (run["month"], run["complete"]) == (str(MONTH), True)
+    assert cli.states(MONTH.shift(1)) == {}
+    daemon.end()
+
+
 def beat_instance(daemon: Daemon) -> str:
     return str(daemon.of("service.started")[0]["instance"])
 

@@ -74,6 +74,18 @@ def test_an_inventory_that_shrank_is_a_warning(sqlite_cli: Cli) -> None:
     assert warning.startswith(f"only {DUE - 3} reports are due, {DUE} were the month before")
 
 
+def test_what_is_left_out_of_the_list_is_shown_by_its_own_command(sqlite_cli: Cli) -> None:
+    inventory = ("hubs", "points", "provider-groups")
+    made = made_up_operator(NEXT, hubs=3, points_per_hub=3, provider_groups=2)
+    sqlite_cli.stock({name: made[name] for name in inventory})
+
+    some, everything = sqlite_cli("rehearse"), sqlite_cli("rehearse", "--all")
+
+    assert f"To see each: report-service rehearse --month {NEXT} --all" in some.out
+    keys = {f"{NEXT}/point_rating/{row['point_id']}" for row in made["points"]}
+    assert {line.strip() for line in everything.out.splitlines()} >= keys
+
+
 def test_a_month_whose_window_has_closed_is_refused(sqlite_cli: Cli) -> None:
     done = sqlite_cli("rehearse", "--month", MONTH.shift(-1))
 

@@ -151,7 +151,8 @@ class Cli:
     def environment(self) -> dict[str, str]:
         """Return what the process sees: ours, without any settings but its own."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("REPORT_SERVICE_")}
-        own = {f"REPORT_SERVICE_{name}": value for name, value in self.settings.items()}
+        settings = {"SCHEDULE__REHEARSE_DAY": "0", **self.settings}  # a daemon does the same on every date
+        own = {f"REPORT_SERVICE_{name}": value for name, value in settings.items()}
         return {**plain, "HOME": str(self.folder), "TERM": "xterm-256color", **own}
 
     def stock(self, tables: Mapping[str, list[Row]]) -> None:

@@ -15,8 +15,8 @@ help: ## show the targets
 demo: $(VENV)/.runtime ## deliver one month to the built-in mock and show it
 	@$(BIN)/report-service demo
 
-# What takes long by nature, and what needs a container tool or the monitoring programs.
-LONG := long or container or monitoring
+# What takes long by nature, and what needs a container tool, the monitoring programs or a browser.
+LONG := long or container or monitoring or browser
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 test: $(VENV)/.dev ## run every test but those of test-long, with coverage
 	$(BIN)/python -m coverage erase

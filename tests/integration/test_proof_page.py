@@ -78,7 +78,10 @@ def test_a_month_that_is_in_is_one_page_that_asks_for_nothing(tmp_path: Path) ->
 def test_what_was_late_or_needs_a_person_is_told_with_its_reason(tmp_path: Path) -> None:
     world = World(
         OPENED + timedelta(days=9),
-        faults=[InjectedFault.parse("400@hotline_rating"), InjectedFault.parse("404@hub_rating#1")],
+        faults=[
+            InjectedFault.parse(fault)
+            for fault in ("400@hotline_rating", "404@hub_rating#1", "altered@ad_hoc_tariff#1")
+        ],
     )
     with site(tmp_path, world).process() as process:
         process.run(patience_s=0)
@@ -86,7 +89,8 @@ def test_what_was_late_or_needs_a_person_is_told_with_its_reason(tmp_path: Path)
 
     assert "Not complete: 9 of 11 reports are in." in found.text
     assert "An injected 400 rejected 1 2026-10/hotline_rating" in found.text
-    assert "in on day 11 of the window accepted 9 " in found.text
+    assert "in on day 11 of the window accepted 8 " in found.text
+    assert re.search(r"the API stored otherwise: cost: sent (\d+), stored \d+; in on day 11", found.text)
 
 
 def test_what_the_api_says_is_text_and_no_markup(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _reasons(proof: Proof, report: ReportRecord) -> Iterator[str]:
     elif report.state not in DONE or report.state is State.ALREADY_REPORTED:
         yield report.detail or REASONS.get(report.state, report.state)
     if report.drift:
-        yield "the source says something else by now"
+        yield report.detail if report.echo_differs and report.detail else "the source says something else by now"
     if any(one.outcome is Outcome.REJECTED for one in report.attempts) and report.state is not State.REJECTED:
         yield "refused at first"
     if at is not None and at - proof.window.opens > LATE:

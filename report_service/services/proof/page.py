@@ -59,7 +59,9 @@ thead{display:none}tr{display:block;padding:.4rem 0;border-bottom:1px solid var(
 td{display:block;border:0;padding:0}td[data-of]::before{content:attr(data-of) ": ";color:var(--dim)}
 td:empty{display:none}}
 @page{size:A4;margin:14mm}
-@media print{table{font-size:8pt}body{font-size:10pt;padding:0;max-width:none}h2,h3{break-after:avoid}
+@media print{table{font-size:8pt}
+.list{font-size:6.5pt}.list td{padding:.1rem .3rem .1rem 0;white-space:nowrap}
+body{font-size:10pt;padding:0;max-width:none}h2,h3{break-after:avoid}
 tr,.kind,.chart{break-inside:avoid}
 thead{display:table-header-group}}
 """
@@ -180,7 +182,7 @@ def _list(proof: Proof) -> Iterator[str]:
         rows = [_row(report) for report in proof.reports if report.key.kind is kind]
         if rows:
             yield f"<h3>{kind.label} ({len(rows):,})</h3>"
-            yield from _table(heads, rows)
+            yield from _table(heads, rows, style="list")
 
 
 def _row(report: ReportRecord) -> tuple[str, ...]:
@@ -196,8 +198,9 @@ def _row(report: ReportRecord) -> tuple[str, ...]:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"<table><thead><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr></thead><tbody>"
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, style: str = "") -> Iterator[str]:
+    kind = f' class="{style}"' if style else ""
+    yield f"<table{kind}><thead><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr></thead><tbody>"
     names = [f' data-of="{escape(head)}"' if number else "" for number, head in enumerate(heads)]
     for row in rows:
         cells = (f"<td{name}>{cell}</td>" for name, cell in zip(names, row, strict=True))

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from report_service import errors
+from report_service.cli.main import EXAMPLES
 from report_service.domain.delivery import State
 from report_service.events import COMMON, EVENTS, FIELDS, JsonType
 from report_service.settings.listing import all_settings
@@ -63,12 +64,13 @@ def test_an_alert_says_what_to_do_and_where_to_read_on(alert: str) -> None:
     assert rule["annotations"]["runbook"] == f"RUNBOOK.md#{alert.lower()}"
 
 
-def test_the_runbook_has_a_section_for_each_alert_and_no_other() -> None:
+def test_the_runbook_has_a_section_for_each_alert_and_no_other_and_names_the_command_that_helps() -> None:
     text = (FOLDER / "RUNBOOK.md").read_text(encoding="utf-8")
     sections = re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     assert sorted(name for name, _ in sections) == sorted(alerts())
     for name, body in sections:
         assert re.findall(r"^\*\*(\w+)\.\*\*", body, re.MULTILINE) == ["Means", "Look", "Do"], name
+        assert set(re.findall(r"`report-service ([a-z-]+)", body)) & EXAMPLES.keys(), name
 
 
 @pytest.mark.parametrize("file", ["RUNBOOK.md", "README.md", "report-service.rules.yml", "report-service.mtail"])

@@ -103,7 +103,11 @@ def test_a_file_still_fits_when_the_ledger_has_grown(sqlite_delivered: Cli) -> N
 CHANGES = {
     "An injected 400": ("An injected 401", "link 1 ("),
     '"http_status":400': ('"http_status":200', "link 1 ("),
-    '"state":"rejected"': ('"state":"accepted"', "something beside the links and the bodies"),
+    '"state":"rejected"': (
+        '"state":"accepted"',
+        f"what is told of {MONTH}/hotline_rating is not what was exported",
+    ),
+    '"complete":false': ('"complete":true', "something beside the reports is not what was exported"),
     '\\"hotlineCalls\\":': ('\\"hotlineCalLs\\":', f"the body of {MONTH}/hotline_rating"),
 }
 

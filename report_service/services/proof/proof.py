@@ -75,7 +75,7 @@ def gather(ledger: Ledger, month: ReportMonth, *, cpo_id: str, at: datetime, gua
 
 
 def as_json(proof: Proof) -> str:
-    """Return it as one JSON object, a line a report, whose last field is the digest of the others."""
+    """Return it as one JSON object, a line a report; the last field of each, and of all, is the others' digest."""
     counts = proof.counts
     head: dict[str, object] = {
         "format": FORMAT,
@@ -91,6 +91,8 @@ def as_json(proof: Proof) -> str:
         "head": proof.head,
     }
     reports = [_report(proof, report) for report in proof.reports]
+    for report in reports:
+        report["digest"] = digest_of(report)
     lines = ",\n".join(map(_compact, reports))
     digest = digest_of(head | {"reports": reports})
     return f'{_compact(head)[:-1]},"reports":[\n{lines}\n],"digest":"{digest}"}}\n'

@@ -40,14 +40,14 @@ class ExportedProof:
         """Read what `export --format json` wrote; raise BadInput for anything else."""
         tree = _tree(text)
         try:
-            links = [_link(report["key"], one) for report in tree["reports"] for one in report["attempts"]]
+            links = [link for number, report in enumerate(tree["reports"], 1) for link in _links(number, report)]
             return cls(
                 endpoint=str(tree["endpoint"]),
                 cpo_id=str(tree["cpo_id"]),
                 month=ReportMonth.parse(tree["month"]),
                 head=tree["head"],
-                links=sorted((link for link in links if link), key=lambda link: link.entry.position),
-                tree=tree,
+                links=sorted(links, key=lambda link: link.entry.position),
+                tree=tree | {"digest": tree["digest"]},
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise BadInput(f"{_NO_PROOF}: {exc!r}", hint=_NAME_ONE) from exc
@@ -63,11 +63,11 @@ class ExportedProof:
         if head is not None and head not in {link.digest for link in self.links}:
             found.append(f"no link has the hash {head}: what was written before that head was noted is not this")
         found += map(_body_misfit, self.tree["reports"])
-        if (
-            not any(found)
-            and digest_of({k: v for k, v in self.tree.items() if k != "digest"}) != self.tree["digest"]
-        ):
-            found.append("something beside the links and the bodies is not what was exported")
+        if not any(found):
+            changed = [report["key"] for report in self.tree["reports"] if not _has_its_digest(report)]
+            found += [f"what is told of {key} is not what was exported" for key in changed]
+        if not any(found) and not _has_its_digest(self.tree):
+            found.append("something beside the reports is not what was exported")
         return [one for one in found if one]
 
     def misfits_with(self, ledger: Ledger) -> list[str]:
@@ -123,15 +123,20 @@ def knows(ledger: Ledger, proof: ExportedProof) -> bool:
     return counts.expected > 0 or ledger.evidence.head(proof.month) is not None
 
 
-def _link(key: str, attempt: Mapping[str, Any]) -> EvidenceLink | None:
-    if attempt["link"] is None:
-        return None
+def _links(number: int, report: Mapping[str, Any]) -> list[EvidenceLink]:
+    """Return the links of one report; raise BadInput, which names it, unless it has all that an export writes."""
+    key = "without a key"
     try:
-        at = datetime.fromisoformat(attempt["ended_at"])
-    except ValueError as exc:
-        raise BadInput(
-            f"request {attempt['request_id']} of {key} has no time that it ended at", hint=_NAME_ONE
-        ) from exc
+        key = report["key"]
+        for name in ("body", "sha256", "evidence", "obelis_id", "digest"):
+            report[name]
+        return [_link(key, one) for one in report["attempts"] if one["link"] is not None]
+    except (KeyError, TypeError, ValueError) as exc:
+        what = f"it has no {exc}" if isinstance(exc, KeyError) else str(exc)
+        raise BadInput(f"report {number} ({key}) is not as it was exported: {what}", hint=_NAME_ONE) from exc
+
+
+def _link(key: str, attempt: Mapping[str, Any]) -> EvidenceLink:
     return EvidenceLink(
         EvidenceEntry(
             position=int(attempt["position"]),
@@ -140,13 +145,18 @@ def _link(key: str, attempt: Mapping[str, Any]) -> EvidenceLink | None:
             verb=attempt["verb"],
             path=attempt["path"],
             sha256=attempt["sha256"],
-            at=at,
+            at=datetime.fromisoformat(attempt["ended_at"]),
             http_status=attempt["http_status"],
             outcome=attempt["outcome"],
             answer=attempt["answer"],
         ),
         attempt["link"],
     )
+
+
+def _has_its_digest(told: Mapping[str, Any]) -> bool:
+    others = {name: value for name, value in told.items() if name != "digest"}
+    return bool(digest_of(others) == told["digest"])
 
 
 def _body_misfit(report: Mapping[str, Any]) -> str | None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import uuid
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from report_service.adapters.obelis.auth import ClientCredentials
 from report_service.adapters.obelis.client import HttpReportApi
 from report_service.adapters.obelis.transport import Transports, http_transports
-from report_service.domain.kinds import KINDS
-from report_service.domain.routes import Routes
-from report_service.domain.secrecy import secrets_in_url
+from report_service.bootstrap.rendering import routes_of
 from report_service.errors import BadInput, ConfigurationError
 from report_service.services.contract.described_bodies import DescribedBodies
 from report_service.settings.elsewhere import unread_variables
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from report_service.domain.routes import Routes
     from report_service.mock_api.app import MockObelis
     from report_service.ports import (
         Clock,
@@ -34,13 +32,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def routes_of(settings: Settings) -> Routes:
-    """Return the API's paths as they are configured."""
-    paths = settings.obelis.paths
-    by_kind = {kind: paths.of(kind) for kind in KINDS}
-    return Routes.of(prefix=paths.prefix, paths=by_kind, correction=paths.correction)
-
-
 def described_bodies(openapi: Path, routes: Routes) -> DescribedBodies:
     """Return what the API's OpenAPI file says of bodies; raise ConfigurationError for one that is not usable."""
     from report_service.adapters.openapi_file import OpenApiFile  # noqa: PLC0415 - a quarter of a second
@@ -50,17 +41,6 @@ def described_bodies(openapi: Path, routes: Routes) -> DescribedBodies:
     except BadInput as bad:
         raise ConfigurationError(f"obelis.openapi: {bad.message}", hint=bad.hint) from bad
     return DescribedBodies(name=str(openapi), description=file.description, schemas=file, routes=routes)
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """Return every secret in the settings, for the redactor."""
-    obelis = settings.obelis
-    values = [obelis.client_secret, *obelis.headers.values()]
-    values += [url for url in (settings.ping.url, settings.ping.month_url) if url]
-    urls = [settings.store.url, *(source.url for source in settings.sources.values())]
-    urls += [obelis.proxy] if obelis.proxy else []
-    texts = [obelis.token_url, *(url.get_secret_value() for url in urls)]
-    return [*(value.get_secret_value() for value in values), *chain.from_iterable(map(secrets_in_url, texts))]
 
 
 def api_of(

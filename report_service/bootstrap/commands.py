@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.probe import SqlStoreProbe
-from report_service.adapters.obelis.wire import DatetimeFormat, Wire
-from report_service.bootstrap.api import routes_of
+from report_service.adapters.wire import DatetimeFormat, Wire
+from report_service.bootstrap.rendering import routes_of
 from report_service.bootstrap.service import Service, Unheard, build
 from report_service.bootstrap.stores import require_tables
 from report_service.services.check import Checking
 from report_service.services.contract.comparison import ContractCheck
 from report_service.services.correct import Correcting
-from report_service.services.explain import Explaining
 from report_service.settings.rules import OWN_HEADERS
 
 if TYPE_CHECKING:
@@ -25,18 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from report_service.domain.contract import Comparison
-    from report_service.ports import Ledger
     from report_service.settings import Settings
 
 
 _log = logging.getLogger(__name__)
-
-
-def explaining_of(settings: Settings, ledger: Ledger) -> Explaining:
-    """Return what tells the stories of a ledger's reports."""
-    routes = routes_of(settings)
-    wire = Wire(routes, settings.obelis.datetime_format)
-    return Explaining(ledger=ledger, renderer=wire, routes=routes, guard_s=settings.obelis.window_guard_s)
 
 
 def correcting_of(service: Service, *, run_id: str, patience_s: float) -> Correcting:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from report_service.adapters.clock import SystemClock, ThreadedBackground
 from report_service.adapters.obelis.executor import ThreadedExecutor
-from report_service.adapters.obelis.wire import Wire
-from report_service.bootstrap.api import api_of, described_bodies, routes_of
+from report_service.adapters.wire import Wire
+from report_service.bootstrap.api import api_of, described_bodies
+from report_service.bootstrap.rendering import routes_of
 from report_service.bootstrap.stores import open_ledger, open_store, source_of
 from report_service.domain.delivery import RetryPolicy
 from report_service.domain.months import ReportMonth

@@ -22,15 +22,15 @@ from report_service.adapters.db.lease import SqlLeaseStore
 from report_service.adapters.db.plan_store import SqlPlanStore
 from report_service.adapters.db.runs import SqlRunLog
 from report_service.adapters.db.scope import Scope
-from report_service.adapters.db.source import Query, SqlSource
 from report_service.adapters.db.status_queries import SqlStatusQueries, durations
 from report_service.adapters.db.waivers import SqlWaiverStore
 from report_service.domain.table_schemas import WAIVERS
 from report_service.ports import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from report_service.adapters.db.source import SqlSource
     from report_service.ports import (
         Background,
         Clock,
@@ -114,12 +114,9 @@ def recorded_latencies(url: str) -> list[float]:
 
 def source_of(settings: Settings, store: Store, clock: Clock, background: Background | None = None) -> SqlSource:
     """Return the operator's figures: in the store, unless a query stands for a table."""
-    return SqlSource(store, _queries(settings), clock=clock, background=background)
+    from report_service.adapters.db.source import Query, SqlSource  # noqa: PLC0415 - most commands read none
 
-
-def _queries(settings: Settings) -> Mapping[str, Query]:
-    """Return the operator's queries by the table that each stands for."""
-    return {
+    queries = {
         name: Query(
             url=source.url.get_secret_value(),
             select=source.query,
@@ -128,3 +125,4 @@ def _queries(settings: Settings) -> Mapping[str, Query]:
         )
         for name, source in settings.sources.items()
     }
+    return SqlSource(store, queries, clock=clock, background=background)

@@ -73,9 +73,9 @@ def logging_to(stream: TextIO, settings: Settings | None = None, *, least: str |
     What is a bug ends here, as `service.crashed` and exit code 1: later nobody would take the secrets out.
     """
     from report_service.adapters.clock import SystemClock
-    from report_service.bootstrap.api import secrets_of
     from report_service.events import Level
     from report_service.logs.config import configure_logging
+    from report_service.settings.rotation import secrets_of
 
     wanted = settings.log.format if settings else "auto"
     as_text = wanted == "console" or (wanted == "auto" and stream.isatty())

@@ -87,7 +87,7 @@ def _differences(
     service: Service, keys: Sequence[DeliveryKey], months_: set[ReportMonth]
 ) -> tuple[str, list[Difference]]:
     """Plan the months anew, so that the sources as they are now count; return what differs, and the run's id."""
-    from report_service.bootstrap.commands import explaining_of
+    from report_service.bootstrap.rendering import explaining_of
     from report_service.services.correct import to_correct
     from report_service.services.known_keys import known_reports
 

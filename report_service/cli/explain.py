@@ -26,7 +26,7 @@ def explain_report(
     json: AsJson = False,
 ) -> int:
     """Tell the whole story of one report: its row, what was sent, every answer, and what happens next."""
-    from report_service.bootstrap.commands import explaining_of
+    from report_service.bootstrap.rendering import explaining_of
     from report_service.cli.render import console_on, state_text
 
     with ledger_of(ctx) as (settings, ledger, clock):

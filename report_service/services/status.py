@@ -106,6 +106,9 @@ def status_of(
 ) -> MonthStatus:
     """Return how a month stands; the forecast takes the configured pace."""
     window, month_counts = SubmissionWindow.of(month, guard_s=guard_s), ledger.status.month_counts(month)
+    last_run = ledger.runs.last(month)
+    # What is planned only changes with a run, and a run says whether it found anything.
+    nothing_odd = last_run is not None and last_run.summary.get("implausible_figures") == 0
     return MonthStatus(
         month=month,
         endpoint=ledger.endpoint,
@@ -114,8 +117,8 @@ def status_of(
         month_counts=month_counts,
         outstanding=ledger.status.outstanding(month),
         outlook=outlook(ledger.attempts, month_counts, window, at=at, rate_per_minute=requests_per_minute),
-        last_run=ledger.runs.last(month),
-        implausible=screen(month, ledger.plans.planned_rows),
+        last_run=last_run,
+        implausible=[] if nothing_odd else screen(month, ledger.plans.planned_rows),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from report_service.domain.secrecy import secrets_in_url
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from report_service.settings.model import Settings
 
 _log = logging.getLogger(__name__)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return every secret in the settings, for the redactor."""
+    obelis = settings.obelis
+    values = [obelis.client_secret, *obelis.headers.values()]
+    values += [url for url in (settings.ping.url, settings.ping.month_url) if url]
+    urls = [settings.store.url, *(source.url for source in settings.sources.values())]
+    urls += [obelis.proxy] if obelis.proxy else []
+    texts = [obelis.token_url, *(url.get_secret_value() for url in urls)]
+    return [*(value.get_secret_value() for value in values), *chain.from_iterable(map(secrets_in_url, texts))]
 
 
 class CurrentSecrets:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from report_service.bootstrap.commands import explaining_of
+from report_service.bootstrap.rendering import explaining_of
 from report_service.domain.delivery import State
 from report_service.domain.evidence import first_misfit, genesis
 from report_service.domain.kinds import KIND_BY_NAME, DeliveryKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from report_service.bootstrap.api import routes_of
+from report_service.bootstrap.rendering import routes_of
 from report_service.bootstrap.service import build
 from report_service.bootstrap.stores import intake_of
 from report_service.domain.months import ReportMonth

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from report_service.bootstrap.commands import explaining_of
+from report_service.bootstrap.rendering import explaining_of
 from report_service.domain.kinds import DeliveryKey, Kind
 from report_service.domain.kinds.hotline_rating import HOTLINE_RATING
 from report_service.domain.kinds.hub_rating import HUB_RATING

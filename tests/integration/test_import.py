@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from report_service.adapters.db.intake import SqlIntake
 from report_service.adapters.db.source import SqlSource
-from report_service.adapters.obelis.wire import Wire
 from report_service.adapters.table_files import table_files
+from report_service.adapters.wire import Wire
 from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
 from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.months import ReportMonth

@@ -11,8 +11,8 @@ import pytest
 
 from report_service.adapters.obelis.transport import http_transports
 from report_service.adapters.ping import HttpSwitch
-from report_service.bootstrap.api import secrets_of
 from report_service.ports import Signal
+from report_service.settings.rotation import secrets_of
 from tests.support.simulated_daemon import start
 from tests.support.simulation import World, settings_of, site
 

@@ -9,7 +9,7 @@ import pytest
 
 from report_service.lean_imports import import_lean
 
-DAEMON = "import report_service.cli.main, report_service.bootstrap, report_service.scheduler, sys"
+DAEMON = "import report_service.cli.main, report_service.bootstrap.daemon, report_service.scheduler, sys"
 
 
 def loaded_after(code: str) -> set[str]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from report_service.adapters.obelis.wire import DatetimeFormat, Wire
+from report_service.adapters.wire import DatetimeFormat, Wire
 from report_service.domain.kinds import DeliveryKey
 from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
 from report_service.domain.kinds.hotline_rating import HOTLINE_RATING

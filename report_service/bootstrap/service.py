@@ -12,21 +12,23 @@ from report_service.adapters.clock import SystemClock, ThreadedBackground
 from report_service.adapters.obelis.executor import ThreadedExecutor
 from report_service.adapters.wire import Wire
 from report_service.bootstrap.api import api_of, described_bodies
-from report_service.bootstrap.rendering import routes_of
+from report_service.bootstrap.rendering import explaining_of, routes_of
 from report_service.bootstrap.stores import open_ledger, open_store, source_of
-from report_service.domain.delivery import RetryPolicy
+from report_service.domain.delivery import RetryPolicy, State
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import GcraRateLimiter
+from report_service.services.correct import is_foreign, to_correct
 from report_service.services.delivery.service import DeliveryService
 from report_service.services.planning.planner import Planner
-from report_service.services.reconcile import Reconciler
+from report_service.services.reconcile import Reconciler, nothing
 from report_service.settings.rotation import CurrentSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.source import SqlSource
+    from report_service.domain.correction import Correction
     from report_service.mock_api.app import MockObelis
     from report_service.ports import (
         Background,
@@ -168,6 +170,7 @@ def build(
         new_id=new_id,
         stop=stop,
         window_guard_s=obelis.window_guard_s,
+        foreign=_foreign(settings, ledger, clock) if obelis.on_conflict == "replace" else nothing,
     )
     return Service(
         settings=settings,
@@ -184,3 +187,18 @@ def build(
         secrets=secrets,
         _closing=[store.close, api.close, workers.close],
     )
+
+
+def _foreign(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[ReportMonth], Sequence[Correction]]:
+    """Return what finds the reports of a month that OBELIS has from someone else, to be replaced."""
+    explaining = explaining_of(settings, ledger)
+
+    def found(month: ReportMonth) -> Sequence[Correction]:
+        if not ledger.status.month_counts(month).count([State.ALREADY_REPORTED]):
+            return ()
+        differences = to_correct(
+            ledger.history, explaining, explaining.renderer, month, at=clock.now(), wanted=is_foreign
+        )
+        return [one.correction for one in differences]
+
+    return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from report_service.bootstrap.service import Service
     from report_service.domain.kinds import DeliveryKey
     from report_service.domain.months import ReportMonth
+    from report_service.ports import ReportRecord
     from report_service.services.correct import Corrected, Difference
 
 SHOWN = 50
@@ -88,12 +89,17 @@ def _differences(
 ) -> tuple[str, list[Difference]]:
     """Plan the months anew, so that the sources as they are now count; return what differs, and the run's id."""
     from report_service.bootstrap.rendering import explaining_of
-    from report_service.services.correct import to_correct
+    from report_service.services.correct import has_drifted, is_foreign, to_correct
     from report_service.services.known_keys import known_reports
 
     ledger, run_id = service.ledger, ""
     found: list[Difference] = []
     explaining = explaining_of(service.settings, ledger)
+
+    def wanted(report: ReportRecord) -> bool:
+        replaces = service.settings.obelis.on_conflict == "replace"
+        return has_drifted(report) or (replaces and is_foreign(report))
+
     for month in sorted(months_):
         if month not in ledger.status.months():
             raise UsageError(
@@ -104,7 +110,7 @@ def _differences(
         if planned.error is not None:
             raise planned.error
         run_id = planned.run_id
-        found += to_correct(ledger.history, explaining, service.wire, month, at=service.clock.now())
+        found += to_correct(ledger.history, explaining, service.wire, month, at=service.clock.now(), wanted=wanted)
     if keys:
         known_reports(ledger.plans, keys)
         found = [one for one in found if one.correction.key in keys]
@@ -117,7 +123,7 @@ def _show(found: Sequence[Difference]) -> None:
         for name, before, after in one.fields:
             print(f"  {name}: {_json(before)} -> {_json(after)}")
         if not one.fields:
-            print("  OBELIS stored it otherwise, or nobody knows: the same again")
+            print(f"  {one.why}: the same again")
     if len(found) > SHOWN:
         print(f"... and {len(found) - SHOWN:,} more; --json lists all of them")
     print(f"{counted(len(found), 'report')} to correct." if found else "Nothing to correct.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from report_service.domain.delivery import Delivery, State
+from report_service.domain.delivery import Delivery, State, Trigger, next_state
 from report_service.domain.responses import Outcome, echo_differences
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Correction:
 
     row: int  # the ledger's number
     key: DeliveryKey
+    state: State  # of the report: accepted, or already_reported by someone else
     reported_sha256: str  # of the create body that was last known to be there
     desired: Payload  # what would create it as it should be
     put: Payload  # what is sent
@@ -87,7 +88,14 @@ def apply_to_correction(
     if outcome is Outcome.ACCEPTED:
         differs = echo_differences(delivery.body, verdict.echo or {})
         said = "the API stored otherwise: " + "; ".join(differs) if differs else ""
-        return replace(tried, state=State.ACCEPTED, in_doubt=False, echo_differs=bool(differs), detail=said)
+        return replace(
+            tried,
+            state=next_state(correction.state, Trigger.REPLACED),
+            in_doubt=False,
+            echo_differs=bool(differs),
+            detail=said,
+            obelis_id=verdict.obelis_id,
+        )
     in_doubt = delivery.in_doubt or outcome.is_ambiguous
     left = replace(
         tried,

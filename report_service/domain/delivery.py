@@ -74,6 +74,7 @@ class Trigger(StrEnum):
     CLOSED = "closed"  # the window is over
     HANDED_IN = "handed_in"  # a person handed it in by other means
     HAND_IN_WITHDRAWN = "hand_in_withdrawn"  # and took that back
+    REPLACED = "replaced"  # a PUT made it say what the source says
 
 
 _ROWS = (Trigger.ROW_VALID, Trigger.ROW_CHANGED, Trigger.ROW_INVALID, Trigger.ROW_MISSING)
@@ -98,8 +99,9 @@ _NEXT: dict[State, dict[Trigger, State]] = {
     State.REJECTED: _PLANNED
     | _ENDED
     | {Trigger.ROW_VALID: State.REJECTED, Trigger.RETRIED: State.PENDING, Trigger.PUT_OFF: State.RETRYING},
-    State.ACCEPTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ACCEPTED),
-    State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ALREADY_REPORTED),
+    State.ACCEPTED: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.REPLACED), State.ACCEPTED),
+    State.ALREADY_REPORTED: dict.fromkeys((*_ROWS, Trigger.CLOSED), State.ALREADY_REPORTED)
+    | {Trigger.REPLACED: State.ACCEPTED},
     State.WAIVED: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.WAIVED), State.WAIVED)
     | {Trigger.UNWAIVED: State.AWAITING_DATA},
     State.HANDED_IN: dict.fromkeys((*_ROWS, Trigger.CLOSED, Trigger.HANDED_IN), State.HANDED_IN)
@@ -144,6 +146,7 @@ def next_state(state: State, trigger: Trigger, *, in_doubt: bool = False) -> Sta
     is `missed`. A person waives what is not done, not in flight and has no unknown end, takes a waiver back
     (`awaiting_data`), and puts back what is pending, retrying or rejected. A rejected report becomes `retrying`
     when it turns out that its whole kind is refused, and so not its data.
+    What OBELIS had from someone else is `accepted` once a PUT has put ours in its place.
     What a closed window left is `handed_in` when a person says so, and what it was when that is taken back.
     """
     usual = _NEXT[state].get(trigger)

@@ -24,6 +24,20 @@ EVENTS = (
         "evidence http_status attempt",
     ),
     event(
+        "report.replaced",
+        Level.INFO,
+        "OBELIS had the report from someone else, and has ours in its place now (obelis.on_conflict).",
+        _REPORT,
+    ),
+    event(
+        "conflict.kept",
+        Level.WARNING,
+        "OBELIS has reports from someone else, and takes no correction of them: they stay already_reported. Once "
+        "a day.",
+        "month detail",
+        "hint",
+    ),
+    event(
         "report.rejected",
         Level.ERROR,
         "The API refused the data: a person must change the source row.",

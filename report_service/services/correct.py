@@ -1,4 +1,4 @@
-"""Make OBELIS say what the source says: a PUT for each report that changed after it was accepted.
+"""Make OBELIS say what the source says: a PUT for each report that changed after it was accepted, or is not ours.
 
 Corrections have no window; otherwise they go out as reports do (`services.delivery`). What is done with an answer
 is simpler, since a PUT twice has the effect of one (`domain.correction`).
@@ -15,12 +15,12 @@ from report_service.services.delivery.corrections import CorrectionBacklog
 from report_service.services.delivery.lease_keeper import acquire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from report_service.domain.months import ReportMonth
     from report_service.errors import RunHalted
-    from report_service.ports import Background, Events, History, Ledger, Renderer
+    from report_service.ports import Background, Events, History, Ledger, Renderer, ReportRecord
     from report_service.services.delivery.service import DeliveryService
     from report_service.services.explain import Explaining, Story
 
@@ -30,7 +30,8 @@ class Difference:
     """A report that differs, field by field: (name, as reported, as the source has it)."""
 
     correction: Correction
-    fields: list[tuple[str, Any, Any]]
+    fields: list[tuple[str, Any, Any]]  # none: OBELIS does not have what was sent
+    why: str  # in words, where there are no fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +44,55 @@ class Corrected:
 
 
 def difference(story: Story, renderer: Renderer) -> Difference | None:
-    """Return what a correction would change of a report; None: there is nothing to correct, or nothing to send.
+    """Return what a correction would change of a report; None: there is nothing to send.
 
     Raise ConfigurationError when the configured paths cannot name the report.
     """
     report, desired = story.report, story.desired
-    if report.state is not State.ACCEPTED or not report.drift or desired is None or report.payload_sha256 is None:
+    if desired is None or report.payload_sha256 is None:
         return None
     put = renderer.correction_of(report.key, report.path, desired.body, obelis_id=report.obelis_id)
     correction = Correction(
         row=report.row,
         key=report.key,
+        state=report.state,
         reported_sha256=report.payload_sha256,
         desired=desired,
         put=put,
         echo_differed=report.echo_differs,
     )
-    return Difference(correction, story.differences)
+    fields = [] if is_foreign(report) else story.differences
+    return Difference(correction, fields, story.reason or "nobody knows what OBELIS has")
 
 
 def to_correct(
-    history: History, explaining: Explaining, renderer: Renderer, month: ReportMonth, *, at: datetime
+    history: History,
+    explaining: Explaining,
+    renderer: Renderer,
+    month: ReportMonth,
+    *,
+    at: datetime,
+    wanted: Callable[[ReportRecord], bool] | None = None,
 ) -> list[Difference]:
-    """Return what a correction would change in a month, in the order of keys."""
+    """Return what corrections of the wanted reports of a month would change, in the order of keys.
+
+    By default those are wanted that were accepted, and are not what the source says.
+    """
+    wanted = wanted or has_drifted
     found = (
-        difference(explaining.of(report, at=at), renderer) for report in history.reports(month) if report.drift
+        difference(explaining.of(report, at=at), renderer) for report in history.reports(month) if wanted(report)
     )
     return [one for one in found if one is not None]
+
+
+def has_drifted(report: ReportRecord) -> bool:
+    """Return True if a report was accepted, and is not what the source says, or not what was sent."""
+    return report.state is State.ACCEPTED and report.drift
+
+
+def is_foreign(report: ReportRecord) -> bool:
+    """Return True if OBELIS has the report from someone else: nobody knows its figures."""
+    return report.state is State.ALREADY_REPORTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

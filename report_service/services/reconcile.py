@@ -9,22 +9,41 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from report_service.domain.delivery import DONE, State
+from report_service.domain.kinds import KINDS
 from report_service.domain.months import SubmissionWindow
-from report_service.errors import LeaseHeld, LeaseLost, ReportServiceError, SourceUnavailable, StoreUnavailable
+from report_service.errors import (
+    ConfigurationError,
+    CorrectionsRefused,
+    LeaseHeld,
+    LeaseLost,
+    ReportServiceError,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from report_service.ports import RunRecord
+from report_service.services.delivery.corrections import CorrectionBacklog
 from report_service.services.delivery.lease_keeper import acquire
 from report_service.services.outlook import outlook
 from report_service.services.run_result import RunResult, counts_of, emit_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from report_service.domain.correction import Correction
     from report_service.domain.forecast import Forecast
     from report_service.domain.months import ReportMonth
     from report_service.ports import Background, Clock, Events, Ledger, MonthCounts
     from report_service.services.delivery.lease_keeper import LeaseKeeper
     from report_service.services.delivery.service import DeliveryService
     from report_service.services.planning.planner import Planner
+
+
+KEPT_HINT = "Find out who reported it. Whether the API takes corrections, `report-service contract` tells."
+
+
+def nothing(_month: ReportMonth) -> Sequence[Correction]:
+    """Return nothing to be replaced: what others reported stays."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +59,7 @@ class Reconciler:
     new_id: Callable[[], str]  # UUIDs
     stop: Callable[[], str | None]  # why the process is asked to end, if it is
     window_guard_s: float
+    foreign: Callable[[ReportMonth], Sequence[Correction]] = nothing  # to replace what others reported
 
     def reconcile(
         self,
@@ -116,6 +136,35 @@ class Reconciler:
                 result.stats = dispatcher.stats
                 dispatcher.run()
                 result.error = dispatcher.stats.halted or result.error
+                if result.error is None and self.stop() is None:
+                    self._replace(lease, run, result, events, patience_s=patience_s)
+
+    def _replace(
+        self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, patience_s: float
+    ) -> None:
+        """Put our reports in the place of what OBELIS has from someone else, if they are to be replaced.
+
+        That it does not take them ends no run, and they stay `already_reported`.
+        """
+        try:
+            backlog = CorrectionBacklog.of(self.foreign(run.month), clock=self.clock)
+        except ConfigurationError as why:  # the paths cannot name them
+            events.emit("conflict.kept", month=str(run.month), detail=why.message, hint=why.hint)
+            return
+        if not any(map(backlog.has, KINDS)):
+            return
+        corrector = self.delivery.corrector(
+            backlog, run_id=run.run_id, lease=lease, events=events, patience_s=patience_s
+        )
+        corrector.run()
+        if result.stats is not None:
+            result.stats.add(corrector.stats)
+        for one in backlog.corrected:
+            events.emit("report.replaced", key=str(one.key), kind=one.key.kind.name, month=str(run.month))
+        for key, detail in list(backlog.left.items())[:1]:
+            events.emit("conflict.kept", month=str(run.month), detail=f"{key}: {detail}", hint=KEPT_HINT)
+        if not isinstance(corrector.stats.halted, CorrectionsRefused):
+            result.error = corrector.stats.halted
 
     def _plan(
         self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, accepted_by: str

@@ -141,6 +141,11 @@ class ObelisSettings(Section):
         description='How date-times are sent, in UTC: "milliseconds" (2024-02-22T11:39:56.501Z), '
         '"seconds", "microseconds", or "0.9": two digits, no zone letter (2024-02-22T11:39:56.50)',
     )
+    on_conflict: Literal["keep", "replace"] = Field(
+        default="keep",
+        description='What becomes of a report that OBELIS has from someone else (409): "keep": it stays; '
+        '"replace": the run corrects it by PUT to what the source says',
+    )
     openapi: Annotated[Path, Field(strict=False), AfterValidator(rules.existing_file)] | None = Field(
         default=None,
         description="OpenAPI file of the API, YAML or JSON: what it forbids is invalid, and never sent; "

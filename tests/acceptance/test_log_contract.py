@@ -24,7 +24,7 @@ from tests.support.monitoring import FOLDER, Story
 from tests.support.operator_files import write_operator
 from tests.support.processes import COMMAND, MONTH, Cli, mock_api
 from tests.support.simulation import MONTH as OCTOBER
-from tests.support.simulation import operator
+from tests.support.simulation import operator, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,6 +207,19 @@ def a_month_that_is_rehearsed(story: Story) -> None:
     story.beat()
 
 
+def reports_of_someone_else(story: Story) -> None:
+    """Replace them, and then have paths that cannot name them."""
+    with site(story.folder, story.world).process() as another:
+        another.run()
+    story.start(obelis__on_conflict="replace")
+    story.beat()
+    further = site(story.folder, story.world)
+    unnamed = story.start(
+        at=further, log="b.log", obelis__on_conflict="replace", obelis__paths__correction="/{obelis_id}"
+    )
+    story.beat(unnamed)
+
+
 def a_store_that_goes_away(story: Story) -> None:
     teller = story.start()
     story.beat()
@@ -230,6 +243,7 @@ STORIES = (
     an_inventory_that_a_person_accepts,
     too_slow_for_what_is_left,
     a_month_that_is_rehearsed,
+    reports_of_someone_else,
     two_replicas,
     a_store_that_goes_away,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Boolean, bindparam, case, false, func, true, update
+from sqlalchemy import Boolean, Text, bindparam, case, false, func, true, update
 
 from report_service.adapters.db.tables import deliveries, insert_into, payloads
 from report_service.domain.delivery import Evidence, State
@@ -25,7 +25,7 @@ _BEGIN = (
     update(deliveries)
     .where(
         _D.id == bindparam("d_id"),
-        _D.state == State.ACCEPTED.value,
+        _D.state == bindparam("stands"),
         _D.payload_sha256 == bindparam("reported"),
     )
     .values(drift=True, echo_differs=True, updated_at=bindparam("at"))
@@ -34,7 +34,9 @@ _END = (
     update(deliveries)
     .where(_D.id == bindparam("d_id"))
     .values(
+        state=case((_CORRECTED, State.ACCEPTED.value), else_=_D.state),
         payload_sha256=bindparam("sha256"),
+        obelis_id=func.coalesce(bindparam("given_id", type_=Text), _D.obelis_id),
         echo_differs=_DIFFERS,
         drift=case((_DIFFERS, true()), else_=func.coalesce(_D.source_sha256 != bindparam("sha256"), false())),
         evidence=case((_CORRECTED, Evidence.CONFIRMED.value), else_=_D.evidence),
@@ -63,7 +65,12 @@ def begin(connection: Connection, starts: Sequence[AttemptStart]) -> list[Attemp
 
 
 def _begins(connection: Connection, correction: Correction, at: datetime) -> bool:
-    row = {"d_id": correction.row, "reported": correction.reported_sha256, "at": at}
+    row = {
+        "d_id": correction.row,
+        "stands": correction.state.value,
+        "reported": correction.reported_sha256,
+        "at": at,
+    }
     return connection.execute(_BEGIN, row).rowcount > 0
 
 
@@ -73,6 +80,7 @@ def conclude(connection: Connection, correction: Correction, after: Delivery, at
     row = {
         "d_id": correction.row,
         "sha256": correction.desired.sha256 if corrected else correction.reported_sha256,
+        "given_id": after.obelis_id,
         "differs": after.echo_differs,
         "corrected": corrected,
         "detail": after.detail,

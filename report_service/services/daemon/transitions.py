@@ -18,7 +18,9 @@ _FACTS = {
 }
 """Which fact an event is about."""
 
-DAILY = frozenset({"contract.drifted", "figures.implausible", "inventory.unrecognised", "kind.paused"})
+DAILY = frozenset(
+    {"conflict.kept", "contract.drifted", "figures.implausible", "inventory.unrecognised", "kind.paused"}
+)
 """Events that each run would repeat while a fault lasts: told anew when another month or kind is concerned."""
 FOUND = frozenset({"inventory.shrunk", "source.faulty"})
 """Events that each run finds anew until somebody mends it: told anew when a field differs, or it comes back."""

@@ -34,6 +34,12 @@ class RunStats:
         """Return how many requests went out."""
         return self.sent + self.tokens
 
+    def add(self, further: RunStats) -> None:
+        """Count what else was sent in the same run."""
+        self.sent += further.sent
+        self.tokens += further.tokens
+        self.throttled += further.throttled
+
     def halt(self, why: RunHalted) -> None:
         """Send nothing more in this run; the first reason counts."""
         self.halted = self.halted or why

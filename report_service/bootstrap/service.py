@@ -17,7 +17,7 @@ from report_service.bootstrap.stores import open_ledger, open_store, source_of
 from report_service.domain.delivery import RetryPolicy, State
 from report_service.domain.months import ReportMonth
 from report_service.domain.rate_limiter import GcraRateLimiter
-from report_service.services.correct import is_foreign, to_correct
+from report_service.services.correct import is_foreign, nothing_forbidden, to_correct
 from report_service.services.delivery.service import DeliveryService
 from report_service.services.planning.planner import Planner
 from report_service.services.reconcile import Reconciler, nothing
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.source import SqlSource
     from report_service.domain.correction import Correction
+    from report_service.domain.kinds import Kind
     from report_service.mock_api.app import MockObelis
     from report_service.ports import (
         Background,
@@ -76,6 +77,7 @@ class Service:
     first_month: ReportMonth | None
     api: ReportApi
     reconciler: Reconciler
+    correction_breach: Callable[[Kind, bytes], str]  # why the API's description forbids to correct with a body
     secrets: CurrentSecrets
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
@@ -127,7 +129,8 @@ def build(
     api = api_of(settings, secrets, clock=clock, mock=mock, random_=random_, learn=learn)
     workers = executor(api) if executor else ThreadedExecutor(api, capacity=obelis.max_in_flight, clock=clock)
 
-    described = {"breach": described_bodies(obelis.openapi, routes).breach} if obelis.openapi else {}
+    described = described_bodies(obelis.openapi, routes) if obelis.openapi else None
+    correction_breach = described.correction_breach if described else nothing_forbidden
 
     def planner(events: Events) -> Planner:
         return Planner(
@@ -139,7 +142,7 @@ def build(
             clock=clock,
             events=events,
             first_month=first_month,
-            **described,
+            breach=described.breach if described else nothing_forbidden,
         )
 
     def new_id() -> str:
@@ -170,7 +173,9 @@ def build(
         new_id=new_id,
         stop=stop,
         window_guard_s=obelis.window_guard_s,
-        foreign=_foreign(settings, ledger, clock) if obelis.on_conflict == "replace" else nothing,
+        foreign=_foreign(settings, ledger, clock, correction_breach)
+        if obelis.on_conflict == "replace"
+        else nothing,
     )
     return Service(
         settings=settings,
@@ -184,12 +189,15 @@ def build(
         first_month=first_month,
         api=api,
         reconciler=reconciler,
+        correction_breach=correction_breach,
         secrets=secrets,
         _closing=[store.close, api.close, workers.close],
     )
 
 
-def _foreign(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[ReportMonth], Sequence[Correction]]:
+def _foreign(
+    settings: Settings, ledger: Ledger, clock: Clock, breach: Callable[[Kind, bytes], str]
+) -> Callable[[ReportMonth], Sequence[Correction]]:
     """Return what finds the reports of a month that OBELIS has from someone else, to be replaced."""
     explaining = explaining_of(settings, ledger)
 
@@ -197,7 +205,13 @@ def _foreign(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[Repo
         if not ledger.status.month_counts(month).count([State.ALREADY_REPORTED]):
             return ()
         differences = to_correct(
-            ledger.history, explaining, explaining.renderer, month, at=clock.now(), wanted=is_foreign
+            ledger.history,
+            explaining,
+            explaining.renderer,
+            month,
+            at=clock.now(),
+            wanted=is_foreign,
+            breach=breach,
         )
         return [one.correction for one in differences]
 

@@ -110,7 +110,15 @@ def _differences(
         if planned.error is not None:
             raise planned.error
         run_id = planned.run_id
-        found += to_correct(ledger.history, explaining, service.wire, month, at=service.clock.now(), wanted=wanted)
+        found += to_correct(
+            ledger.history,
+            explaining,
+            service.wire,
+            month,
+            at=service.clock.now(),
+            wanted=wanted,
+            breach=service.correction_breach,
+        )
     if keys:
         known_reports(ledger.plans, keys)
         found = [one for one in found if one.correction.key in keys]
@@ -124,6 +132,8 @@ def _show(found: Sequence[Difference]) -> None:
             print(f"  {name}: {_json(before)} -> {_json(after)}")
         if not one.fields:
             print(f"  {one.why}: the same again")
+        if one.correction.breach:
+            print(f"  ! not to be sent: {one.correction.breach}")
     if len(found) > SHOWN:
         print(f"... and {len(found) - SHOWN:,} more; --json lists all of them")
     print(f"{counted(len(found), 'report')} to correct." if found else "Nothing to correct.")
@@ -148,7 +158,7 @@ def _as_json(found: Sequence[Difference], done: Corrected | None) -> str:
             "key": str(one.correction.key),
             "differences": [{"field": name, "delivered": was, "now": now} for name, was, now in one.fields],
             "corrected": str(one.correction.key) in corrected,
-            "reason": done.left.get(str(one.correction.key), "") if done else "",
+            "reason": done.left.get(str(one.correction.key), "") if done else one.correction.breach,
         }
         for one in found
     ]

@@ -48,6 +48,7 @@ class Correction:
     desired: Payload  # what would create it as it should be
     put: Payload  # what is sent
     echo_differed: bool  # what OBELIS has was in doubt before
+    breach: str = ""  # why the API's description forbids what would be sent: then it is not
 
     def delivery(self) -> Delivery:
         """Return it as it is sent; its state then says what became of the PUT, not of the report."""

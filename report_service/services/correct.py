@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from report_service.domain.kinds import Kind
     from report_service.domain.months import ReportMonth
     from report_service.errors import RunHalted
     from report_service.ports import Background, Events, History, Ledger, Renderer, ReportRecord
@@ -43,7 +44,12 @@ class Corrected:
     error: RunHalted | None  # what ended it before its end
 
 
-def difference(story: Story, renderer: Renderer) -> Difference | None:
+def nothing_forbidden(_kind: Kind, _body: bytes) -> str:
+    """Return "": there is no description that forbids a body."""
+    return ""
+
+
+def difference(story: Story, renderer: Renderer, breach: Callable[[Kind, bytes], str]) -> Difference | None:
     """Return what a correction would change of a report; None: there is nothing to send.
 
     Raise ConfigurationError when the configured paths cannot name the report.
@@ -60,6 +66,7 @@ def difference(story: Story, renderer: Renderer) -> Difference | None:
         desired=desired,
         put=put,
         echo_differed=report.echo_differs,
+        breach=breach(report.key.kind, put.body),
     )
     fields = [] if is_foreign(report) else story.differences
     return Difference(correction, fields, story.reason or "nobody knows what OBELIS has")
@@ -73,14 +80,18 @@ def to_correct(
     *,
     at: datetime,
     wanted: Callable[[ReportRecord], bool] | None = None,
+    breach: Callable[[Kind, bytes], str] = nothing_forbidden,
 ) -> list[Difference]:
     """Return what corrections of the wanted reports of a month would change, in the order of keys.
 
-    By default those are wanted that were accepted, and are not what the source says.
+    By default those are wanted that were accepted, and are not what the source says. `breach` says why the API's
+    description forbids a body.
     """
     wanted = wanted or has_drifted
     found = (
-        difference(explaining.of(report, at=at), renderer) for report in history.reports(month) if wanted(report)
+        difference(explaining.of(report, at=at), renderer, breach)
+        for report in history.reports(month)
+        if wanted(report)
     )
     return [one for one in found if one is not None]
 

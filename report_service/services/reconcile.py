@@ -151,20 +151,19 @@ class Reconciler:
         except ConfigurationError as why:  # the paths cannot name them
             events.emit("conflict.kept", month=str(run.month), detail=why.message, hint=why.hint)
             return
-        if not any(map(backlog.has, KINDS)):
-            return
-        corrector = self.delivery.corrector(
-            backlog, run_id=run.run_id, lease=lease, events=events, patience_s=patience_s
-        )
-        corrector.run()
-        if result.stats is not None:
-            result.stats.add(corrector.stats)
+        if any(map(backlog.has, KINDS)):
+            corrector = self.delivery.corrector(
+                backlog, run_id=run.run_id, lease=lease, events=events, patience_s=patience_s
+            )
+            corrector.run()
+            if result.stats is not None:
+                result.stats.add(corrector.stats)
+            if not isinstance(corrector.stats.halted, CorrectionsRefused):
+                result.error = corrector.stats.halted
         for one in backlog.corrected:
             events.emit("report.replaced", key=str(one.key), kind=one.key.kind.name, month=str(run.month))
         for key, detail in list(backlog.left.items())[:1]:
             events.emit("conflict.kept", month=str(run.month), detail=f"{key}: {detail}", hint=KEPT_HINT)
-        if not isinstance(corrector.stats.halted, CorrectionsRefused):
-            result.error = corrector.stats.halted
 
     def _plan(
         self, lease: LeaseKeeper, run: RunRecord, result: RunResult, events: Events, *, accepted_by: str

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.support.openapi_document import BASIS, PREFIX, matching, post, schema
+from tests.support.openapi_document import BASIS, PATHS, PREFIX, matching, post, schema
 from tests.support.processes import DUE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from report_service.mock_api.operator import Row
+    from tests.acceptance.conftest import StartMock
     from tests.support.openapi_document import Tree
     from tests.support.processes import Cli
 
@@ -88,6 +89,41 @@ def test_what_the_file_forbids_is_invalid_and_never_sent(cli: Cli, figures: dict
         f"{file} describes no POST {PREFIX}/nondiscriminatory-access that takes JSON: `report-service contract"
     )
     assert cli("run").code == 0  # without the file nothing is forbidden
+
+
+def test_a_correction_that_the_file_forbids_is_shown_and_never_sent(
+    sqlite_cli: Cli, figures: dict[str, list[Row]], start_mock: StartMock
+) -> None:
+    tree = matching()
+    calls = schema(tree, "HotlineRatingCorrection")["properties"]
+    calls["hotlineCalls"] = {"type": "integer", "maximum": 10}
+    del tree["paths"][f"{PREFIX}{PATHS['HubRating']}/{{month}}"]
+    file, mock = written(sqlite_cli.folder, tree), start_mock()
+    cli = sqlite_cli.using(**mock.settings, OBELIS__OPENAPI=file)
+    cli.stock(figures)
+    assert cli("run").code == 0
+    hub, tariff = figures["hub-ratings"][0], figures["ad-hoc-tariffs"][0]
+    cli.stock(
+        {
+            "hotline-ratings": [figures["hotline-ratings"][0] | {"hotline_calls": 11}],
+            "hub-ratings": [hub | {"rating": 6}],
+            "ad-hoc-tariffs": [tariff | {"cost_ct_per_kwh": 77}],
+        }
+    )
+
+    shown, done = cli("correct", "--dry-run"), cli("correct", "--yes", "--json")
+
+    assert (shown.code, done.code) == (3, 3)
+    assert f"  ! not to be sent: against {file}: hotlineCalls must keep to maximum 10\n" in shown.out
+    assert f"  ! not to be sent: {file} describes no PUT {PREFIX}/charginghub/" in shown.out
+    told = {one["key"].split("/")[1]: one for one in json.loads(done.out)["reports"]}
+    assert {kind: one["corrected"] for kind, one in told.items()} == {
+        "hotline_rating": False,
+        "hub_rating": False,
+        "ad_hoc_tariff": True,
+    }
+    assert told["hotline_rating"]["reason"].endswith("hotlineCalls must keep to maximum 10")
+    assert [line["key"].split("/")[1] for line in mock.lines() if line.get("method") == "PUT"] == ["ad_hoc_tariff"]
 
 
 def test_a_file_that_cannot_be_used_stops_the_service_at_start(sqlite_cli: Cli) -> None:

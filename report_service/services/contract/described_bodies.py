@@ -19,26 +19,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedBodies:
-    """What a description says of the bodies that create reports at the configured paths."""
+    """What a description says of the bodies that create and correct reports at the configured paths."""
 
     name: str  # the file's, as a person knows it
     description: ApiDescription
     schemas: BodySchemas
     routes: Routes
-    _schema_of: Mapping[Kind, str | None] = field(init=False)
+    _schema_of: Mapping[tuple[str, Kind], str | None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look the kinds up once."""
-        found = {kind: find(self.description, "POST", self.routes.create[kind]) for kind in KINDS}
-        schema_of = {kind: one and one.operation.schema for kind, one in found.items()}
+        paths = {"POST": self.routes.create, "PUT": self.routes.correct}
+        found = {
+            (verb, kind): find(self.description, verb, of_kind[kind])
+            for verb, of_kind in paths.items()
+            for kind in KINDS
+        }
+        schema_of = {which: one and one.operation.schema for which, one in found.items()}
         object.__setattr__(self, "_schema_of", schema_of)
 
     def breach(self, kind: Kind, body: bytes) -> str:
-        """Return why the description forbids a body; "" if it does not."""
-        schema = self._schema_of[kind]
+        """Return why the description forbids a body that creates a report; "" if it does not."""
+        return self._breach("POST", kind, self.routes.create[kind], body)
+
+    def correction_breach(self, kind: Kind, body: bytes) -> str:
+        """Return the same of a body that corrects one."""
+        return self._breach("PUT", kind, self.routes.correct[kind], body)
+
+    def _breach(self, verb: str, kind: Kind, path: str, body: bytes) -> str:
+        schema = self._schema_of[verb, kind]
         if schema is None:
             return (
-                f"{self.name} describes no POST {self.routes.create[kind]} that takes JSON: "
+                f"{self.name} describes no {verb} {path} that takes JSON: "
                 f"`report-service contract {self.name}` says what is there instead"
             )
         violations = self.schemas.violations(schema, body)

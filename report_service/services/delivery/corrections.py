@@ -44,10 +44,13 @@ class CorrectionBacklog:
 
     @classmethod
     def of(cls, corrections: Sequence[Correction], *, clock: Clock) -> CorrectionBacklog:
-        """Return the backlog of these, in the order of sending."""
+        """Return the backlog of these, in the order of sending; what must not be sent is left from the start."""
         made = cls(clock=clock)
         for one in corrections:
-            made._queues[one.key.kind].append(one.delivery())
+            if one.breach:
+                made.left[str(one.key)] = one.breach
+            else:
+                made._queues[one.key.kind].append(one.delivery())
         return made
 
     def has(self, kind: Kind) -> bool:

@@ -42,11 +42,6 @@ CHUNK = 500
 """How many rows are written in one transaction."""
 
 
-def _no_breach(_kind: Kind, _body: bytes) -> str:
-    """Forbid nothing: there is no description."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
     """Plans months of one ledger."""
@@ -59,7 +54,7 @@ class Planner:
     clock: Clock
     events: Events
     first_month: ReportMonth | None  # nothing is due before it
-    breach: Callable[[Kind, bytes], str] = _no_breach  # why the API's description forbids a body; "": it does not
+    breach: Callable[[Kind, bytes], str]  # why the API's description forbids a body; "": it does not
 
     def plan(self, month: ReportMonth, *, lease: Callable[[], Lease], closed: bool, accepted_by: str = "") -> Plan:
         """Bring the ledger in line with the source, and say what changed; idempotent.

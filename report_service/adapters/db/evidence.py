@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, insert, select
+from sqlalchemy import and_, bindparam, insert, select, text
 
 from report_service.adapters.db.tables import evidence
 from report_service.domain.evidence import ANSWER_LIMIT, EvidenceEntry, EvidenceLink, genesis
@@ -27,6 +28,10 @@ _MONTH = and_(
 )
 _LAST = select(_E.position, _E.digest).where(_MONTH).order_by(_E.position.desc()).limit(1)
 _ADD = insert(evidence)
+_ADD_AT_ONCE = text(
+    "INSERT INTO evidence SELECT * FROM json_populate_recordset(NULL::evidence, CAST(:rows AS json))"
+)
+"""The same on PostgreSQL in one statement: its driver makes one of each row."""
 _LINKS = select(evidence).where(_MONTH).order_by(_E.position)
 
 
@@ -75,7 +80,10 @@ def _append(connection: Connection, names: dict[str, str], results: Sequence[Att
         entry = _entry(position, result)
         digest = entry.digest(digest)
         rows.append({**names, **{name: getattr(entry, name) for name in _ENTRY}, "digest": digest})
-    connection.execute(_ADD, rows)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ADD_AT_ONCE, {"rows": json.dumps(rows, default=str)})
+    else:
+        connection.execute(_ADD, rows)
 
 
 def _entry(position: int, result: AttemptResult) -> EvidenceEntry:

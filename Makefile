@@ -40,8 +40,8 @@ mutations: $(VENV)/.dev ## put faults into copies of the service, and see after 
 	$(BIN)/python -m tests.simulation.mutate
 
 KILLS ?= 200
-crashes: $(VENV)/.dev ## kill real processes, KILLS=200 times on each database
-	REPORT_SERVICE_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -n $(JOBS) tests/acceptance/test_crashes.py
+crashes: $(VENV)/.dev ## kill real processes at each commit and send, and KILLS=200 times at random, on each database
+	REPORT_SERVICE_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -n $(JOBS) tests/acceptance/test_crashes.py $(PYTEST_ARGS)
 
 MUTANTS ?=
 mutants: .venv-mutants/.made ## break the rules one by one and see that a test fails; MUTANTS='report_service.domain.refusals*'

@@ -1,6 +1,6 @@
 """Real processes on real databases, killed at random and at every commit and send, stopped, starved of disk.
 
-`make crashes KILLS=200` kills so many on each database.
+`make crashes KILLS=200` kills so many at random on each database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -36,6 +35,8 @@ A_MONTH_TAKES = 8
 """So many kills befall one month; then another begins."""
 FIGURES = made_up_operator(MONTH, hubs=4, points_per_hub=6, provider_groups=8)
 REPORTS = 1 + 8 + 4 * (2 + 6)
+FEW = made_up_operator(MONTH, hubs=1, points_per_hub=1, provider_groups=1)
+FEW_REPORTS = 1 + 1 + 2 + 1
 
 
 def _empty(cli: Cli) -> None:
@@ -47,7 +48,7 @@ def _empty(cli: Cli) -> None:
 
 def _die(cli: Cli, dice: random.Random) -> bool:
     """Run until a kill -9; return False if the run came to its end before."""
-    where = dice.choice(("before", "after", "soon", "whenever"))
+    where = dice.choice((*dying.COMMITS, *dying.REQUESTS, "whenever"))
     if where == "whenever":
         process = cli.start("run", "--patience", 30)
         try:
@@ -55,15 +56,44 @@ def _die(cli: Cli, dice: random.Random) -> bool:
         except subprocess.TimeoutExpired:
             process.kill()
     else:
-        number = dice.randrange(1, 60)
-        dies = replace(cli, launcher=(sys.executable, dying.__file__, str(number), where))
-        process = dies.start("run", "--patience", 30)
+        process = _dying(cli, dice.randrange(1, 60), where)
     process.communicate(timeout=60)
     return process.returncode == -signal.SIGKILL
 
 
+def _dying(cli: Cli, number: int, where: str) -> subprocess.Popen[str]:
+    """Start a run that dies at its n-th commit or request, if it comes to that."""
+    return replace(cli, launcher=(sys.executable, dying.__file__, str(number), where)).start(
+        "run", "--patience", 30
+    )
+
+
 @pytest.mark.long
-def test_a_month_survives_kills_at_random_and_at_every_commit_and_send(cli: Cli, start_mock: StartMock) -> None:
+@pytest.mark.parametrize("where", ["before", "after", *dying.REQUESTS])
+def test_a_month_survives_a_kill_at_each_commit_and_send(cli: Cli, start_mock: StartMock, where: str) -> None:
+    steps = 0
+    while True:
+        mock = start_mock()
+        at_work = cli.using(**mock.settings, OBELIS__TIMEOUT_S=1, OBELIS__MAX_IN_FLIGHT=2)
+        at_work.stock(FEW)
+        process = _dying(at_work, steps + 1, where)
+        process.communicate(timeout=60)
+        if process.returncode != -signal.SIGKILL:
+            break
+        assert_nothing_false(at_work, mock)
+        at_work.end_leases()
+        assert at_work("run", "--patience", 60).code == 0, f"killed {where} step {steps + 1}"
+        assert_delivered_once(at_work, mock, FEW_REPORTS)
+        _empty(at_work)
+        mock.stop()
+        steps += 1
+
+    assert process.returncode == 0
+    assert steps >= FEW_REPORTS
+
+
+@pytest.mark.long
+def test_a_month_survives_kills_at_random(cli: Cli, start_mock: StartMock) -> None:
     seed, kills = random.randrange(10**6), 0
     dice = random.Random(seed)
     while kills < KILLS:
@@ -77,6 +107,7 @@ def test_a_month_survives_kills_at_random_and_at_every_commit_and_send(cli: Cli,
         assert at_work("run", "--patience", 60).code == 0, f"dice {seed}"
         assert_delivered_once(at_work, mock, REPORTS)
         _empty(at_work)
+        mock.stop()
 
 
 def test_a_holder_that_is_stopped_and_wakes_late_changes_nothing(cli: Cli, start_mock: StartMock) -> None:
@@ -96,35 +127,8 @@ def test_a_holder_that_is_stopped_and_wakes_late_changes_nothing(cli: Cli, start
     assert_delivered_once(cli, mock, REPORTS)
 
 
-def test_a_database_that_ends_every_connection_costs_nothing(
-    sqlite_cli: Cli, postgres_url: str, start_mock: StartMock
-) -> None:
-    mock = start_mock("--latency", "100ms")
-    cli = sqlite_cli.using(**mock.settings, STORE__URL=postgres_url, OBELIS__MAX_IN_FLIGHT=4)
-    cli.stock(FIGURES)
-    run = cli.start("run", "--patience", 60)
-    for taken in (5, 15, 25):
-        _wait_for(mock, taken)
-        _end_connections(postgres_url)
-
-    done = cli.end(run)
-
-    assert done.code == 0, done.said
-    assert_delivered_once(cli, mock, REPORTS)
-
-
 def _wait_for(mock: Mock, taken: int) -> None:
     wait_until(lambda: mock.created >= taken)
-
-
-def _end_connections(url: str) -> None:
-    plain, name = url.replace("+psycopg", ""), url.rpartition("/")[2]
-    with psycopg.connect(plain, autocommit=True) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = %s AND pid <> pg_backend_pid()",
-            (name,),
-        )
 
 
 def test_a_full_disk_stops_nothing_for_ever(sqlite_cli: Cli, tmp_path: Path, start_mock: StartMock) -> None:

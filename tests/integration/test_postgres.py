@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import trustme
 from sqlalchemy import event, insert, make_url, select, text
 
 from report_service.adapters.db.engine import Store
@@ -15,9 +16,11 @@ from report_service.adapters.db.grants import USED
 from report_service.adapters.db.schema import current_revision, head_revision, require_current, upgrade_script
 from report_service.adapters.db.tables import metadata, payloads
 from report_service.errors import ConfigurationError, SchemaOutdated, StoreUnavailable
+from tests.support.postgres_server import postgres_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.postgres
 
@@ -147,6 +150,26 @@ def test_how_tls_is_to_be_is_the_url_s_to_say(
     with pytest.raises(StoreUnavailable, match=told) if told else nullcontext():
         current_revision(store)
     store.close()
+
+
+def test_a_server_s_certificate_is_looked_at_as_the_url_says(tmp_path: Path) -> None:
+    ours, stranger = tmp_path / "ours.pem", tmp_path / "stranger.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(ours))
+    trustme.CA().cert_pem.write_to_path(str(stranger))
+    shown = authority.issue_cert("127.0.0.1")
+    with postgres_server() as server:
+        server.speak_tls(shown.cert_chain_pems[0].bytes(), shown.private_key_pem.bytes())
+        verified = f"{server.url}?sslmode=verify-full&sslrootcert="
+        with closing(Store(f"{verified}{ours}")) as store, store.read() as connection:
+            encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            assert connection.exec_driver_sql(encrypted).scalar_one() is True
+        for url, told in (
+            (f"{verified}{stranger}", "certificate verify failed"),
+            (f"{verified}{ours}".replace("127.0.0.1", "localhost"), "does not match host name"),
+        ):
+            with closing(Store(url)) as store, pytest.raises(StoreUnavailable, match=told):
+                current_revision(store)
 
 
 def test_a_server_that_has_become_a_standby_is_left_at_the_first_refusal(empty_postgres_url: str) -> None:

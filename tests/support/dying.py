@@ -1,10 +1,12 @@
-"""A command that kills itself, as kill -9 would, at a commit: `dying.py 7 before run --patience 30`.
+"""A command that kills itself, as kill -9 would, at a step of its work: `dying.py 7 before run --patience 30`.
 
-Before the n-th commit of a transaction that writes, right after it, or a moment later, when its requests leave.
+Right before the n-th commit of a transaction that writes, or right after it, or a moment later, when its requests
+leave; or when the n-th request has left, or its answer is there and nobody knows of it yet.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -17,12 +19,20 @@ from sqlalchemy import Connection, Engine, Pool, event
 
 from report_service.cli.main import main
 
+COMMITS = ("before", "after", "soon")
+REQUESTS = {"sent": "send_request_body.complete", "answered": "receive_response_body.complete"}
+"""Where a request is, and what httpx's transport says then."""
 MOMENT_S = 0.02
 """Within so much of a commit the requests that it announced leave."""
 
 
 def die_at(number: int, where: str) -> None:
-    """Arrange for this process to die before, after or soon after its n-th commit."""
+    """Arrange for this process to die at its n-th commit, or at its n-th request."""
+    if where in REQUESTS:
+        transport = logging.getLogger("httpcore.http11")
+        transport.addHandler(_AtRequest(number, REQUESTS[where]))
+        transport.setLevel(logging.DEBUG)
+        return
     commits = 0
 
     def before(connection: Connection) -> None:
@@ -37,6 +47,20 @@ def die_at(number: int, where: str) -> None:
 
     event.listen(Engine, "commit", before)
     event.listen(Pool, "checkin", after)
+
+
+class _AtRequest(logging.Handler):
+    """Dies when the transport has said so often how far a request is."""
+
+    def __init__(self, number: int, step: str) -> None:
+        super().__init__()
+        self._left = number
+        self._step = step
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._left -= record.getMessage().startswith(self._step)
+        if not self._left:
+            _die()
 
 
 def _die_soon() -> None:

@@ -70,6 +70,7 @@ CASES = [
     case("200, a code that is none", 200, guide(0), Outcome.UNREADABLE),
     case("200, guide: a redirect", 200, guide(302), Outcome.UNREADABLE),
     case("200, 0.9: an unknown code", 200, ocpi(4000), Outcome.UNREADABLE),
+    case("200, a no and a yes under one name", 200, b'{"statusCode": 400, ' + guide(200)[1:], Outcome.UNREADABLE),
     case("200, a list", 200, json.dumps([STORED]).encode(), Outcome.UNREADABLE),
     # their statuses
     case("400, guide", 400, guide(400), Outcome.REJECTED),

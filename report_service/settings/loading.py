@@ -233,7 +233,8 @@ class _Reading:
         explained = rule if error["type"] == "value_error" else f"{rule} ({setting.description})"
         if given := self._given.get(path):
             return f"{given.place}: {setting.key} = {given.shown}: {explained}"
-        return f"{setting.key}: {explained}; {self._way_to_give(setting)}"
+        # Without a colon, after which the log would take a word for the secret.
+        return f"{setting.key} {explained}; {self._way_to_give(setting)}"
 
     def _way_to_give(self, setting: Setting) -> str:
         section, _, name = setting.key.rpartition(".")

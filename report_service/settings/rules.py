@@ -98,7 +98,7 @@ def store_url(url: PasswordUrl) -> PasswordUrl:
     """Return the URL of a database that outlives the process."""
     text = url.get_secret_value()
     if not _STORE_URL.fullmatch(text) or ":memory:" in text:
-        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE")
     return _one_at_sign(url)
 
 

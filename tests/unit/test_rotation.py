@@ -79,4 +79,4 @@ def test_what_cannot_be_read_anew_leaves_the_secret_as_it_is_and_is_told(
     assert secrets.reread() is False
     assert secrets.client_secret() == "the-first"
     assert "the old ones stay" in caplog.text
-    assert "obelis.client_secret: is needed" in caplog.text
+    assert "obelis.client_secret is needed" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from report_service.domain.kinds.ad_hoc_tariff import AD_HOC_TARIFF
 from report_service.domain.kinds.hub_rating import HUB_RATING
 from report_service.domain.kinds.point_rating import POINT_RATING
+from report_service.settings import all_settings
 from report_service.settings.elsewhere import unread_variables
 from tests.support.settings_text import CANARY, HTTP, from_environment, load, refusal
 
@@ -58,14 +60,14 @@ def test_mock_mode_needs_nothing_else(tmp_path: Path) -> None:
 
 def test_mode_has_no_default_and_the_refusal_says_how_to_give_it(tmp_path: Path) -> None:
     message = refusal("", tmp_path)
-    assert "obelis.mode: is needed" in message
+    assert "obelis.mode is needed" in message
     assert f"set mode in [obelis] of {tmp_path}/settings.toml, or REPORT_SERVICE_OBELIS__MODE" in message
 
 
 def test_http_mode_names_all_that_is_missing_at_once(tmp_path: Path) -> None:
     message = refusal('[obelis]\nmode = "http"\ntimeout_s = 99', tmp_path)
     for name in ("base_url", "token_url", "client_id", "client_secret", "cpo_id"):
-        assert f'obelis.{name}: is needed when obelis.mode = "http"' in message
+        assert f'obelis.{name} is needed when obelis.mode = "http"' in message
         assert f"REPORT_SERVICE_OBELIS__{name.upper()}" in message
     assert "obelis.timeout_s = 99: must be below 30" in message
     assert f"the file {tmp_path}/secrets/report_service_obelis__client_secret" in message
@@ -121,6 +123,15 @@ def test_a_base_url_is_https_scheme_and_host_or_refused(base_url: str, rule: str
     message = refusal(HTTP.replace("https://api.example", base_url), tmp_path)
     assert "obelis.base_url = " in message
     assert rule in message
+
+
+def test_no_setting_turns_a_check_of_certificates_off() -> None:
+    about_tls = {it.key for it in all_settings() if re.search("tls|ssl|cert|verif|secure|ca_", it.key)}
+
+    assert about_tls == {
+        "obelis.ca_file",
+        "obelis.ca_only",
+    }  # which take no authority away unless another is named
 
 
 def test_a_token_url_keeps_its_path_and_is_https_too(tmp_path: Path) -> None:

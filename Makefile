@@ -8,7 +8,8 @@ LOCKED := install --quiet --no-deps --only-binary :all: --require-hashes
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-long test-fast simulate mutations crashes mutants check format bench events lock wheels clean
+.PHONY: help demo test test-long test-fast simulate mutations crashes mutants check format bench events lock wheels \
+  sbom audit image clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -92,6 +93,9 @@ wheels: .venv-uv/.made ## prove that the locks have wheels for every Python and 
 
 sbom: $(VENV)/.dev ## write sbom.cdx.json, the bill of materials of what is installed
 	$(BIN)/python .ci/sbom.py requirements.lock >sbom.cdx.json
+
+audit: ## ask OSV what is known against what the locks name; AUDIT_URL names another service
+	$(PYTHON) .ci/audit.py requirements.lock requirements.build.lock tests/requirements.lock
 
 # A tag such as 3.14-slim-trixie is moved with each security fix of its base: it is taken by today's digest, which the
 # image names. To renew a base, run it again.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from report_service.adapters.whole_file import replace_private
 from report_service.errors import BadInput
 from report_service.liveness import newest_pulse
 from report_service.ports import HealthSnapshot
@@ -33,7 +33,7 @@ class HealthFile:
         refusals = []
         for place in self._places:
             try:
-                _replace(place, json.dumps(asdict(pulse)))
+                replace_private(place, json.dumps(asdict(pulse)))
             except OSError as exc:
                 refusals.append(f"{place} cannot be written ({exc.strerror})")
             else:
@@ -48,14 +48,6 @@ class HealthFile:
         for place in self._places:
             with suppress(OSError):
                 place.unlink()
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with fresh.open("x", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def read_health_file(places: Sequence[str | Path]) -> HealthSnapshot:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     _Loaded = tuple[CalamineSheet, Unseen]
 
 SUFFIXES = (".xlsx", ".xlsm")
+UNPACKED_LIMIT = 500_000_000
+"""Bytes: a sheet of a million ratings has half as many; more of them are a bomb."""
 _PROGRESS_ROWS = 1000
 _HEADER_WITHIN = 20
 
@@ -187,6 +190,7 @@ def sheets_of(path: Path, zone: ZoneInfo) -> tuple[list[XlsxSheet], list[PassedO
 def _opened(path: Path) -> Iterator[CalamineWorkbook]:
     """Open a workbook; raise BadInput for what calamine cannot read: the one place where that is translated."""
     with translated(path):
+        _refuse_bomb(path)
         try:
             with CalamineWorkbook.from_path(path) as workbook:
                 yield workbook
@@ -199,3 +203,14 @@ def _opened(path: Path) -> Iterator[CalamineWorkbook]:
                 f"{path} is no workbook that can be read: {exc}",
                 hint="Save it anew as xlsx, or each of its sheets as CSV UTF-8.",
             ) from exc
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise BadInput for a workbook that would fill the memory when it is unpacked, OSError."""
+    with suppress(BadZipFile), ZipFile(path) as parts:  # calamine says what else is wrong with it
+        unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > UNPACKED_LIMIT:
+            raise BadInput(
+                f"{path} is {unpacked // 10**6:,} MB when it is unpacked, and may be {UNPACKED_LIMIT // 10**6}",
+                hint="Leave out sheets that hold no table, or save its rows as CSV UTF-8.",
+            )

@@ -158,6 +158,7 @@ def _tell(done: Backfilled, service: Service, output: Path) -> None:
 
 def _hand_over(done: Backfilled, month_counts: MonthCounts, cpo_id: str, output: Path) -> list[Path]:
     """Write a month's package, and return its files; raise BadInput."""
+    from report_service.adapters.whole_file import replace_private
     from report_service.services.handover import bodies_file, summary
 
     email, bodies = (output / f"handover-{done.month}.{ending}" for ending in ("txt", "jsonl"))
@@ -167,17 +168,10 @@ def _hand_over(done: Backfilled, month_counts: MonthCounts, cpo_id: str, output:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            _write(path, text)
+            replace_private(path, text)
     except OSError as exc:
         raise BadInput(
             f"the package of {done.month} cannot be written to {output}: {exc.strerror}",
             hint="Name another folder with --output, and call it again: nothing is sent twice.",
         ) from exc
     return list(texts)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)

@@ -80,6 +80,7 @@ def test_one_month_is_delivered_two_are_handed_over_and_a_second_time_changes_no
         email = package[f"handover-{month}.txt"].decode()
         assert f"Betreff: Nachreichung der Monatsberichte {month.wire()}, CPO DEABC" in email
         assert f"konnten {DUE} von {DUE} Berichten nicht" in email
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("handover-*")} == {0o600}
     missing = quarter["points"][0]["point_id"]
     assert f"Bewertung der Ladepunkte {missing}" in package[f"handover-{LATE[0]}.txt"].decode()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -125,6 +126,24 @@ def test_two_sqlite_writers_wait_for_each_other(sqlite_store: Store) -> None:
     for thread in threads:
         thread.join(timeout=30)
     assert len(kept(sqlite_store)) == 40
+
+
+def test_a_new_file_and_the_logs_beside_it_are_for_their_owner_alone(tmp_path: Path) -> None:
+    with closing(Store(f"sqlite:///{tmp_path / 'new.sqlite3'}")) as store, store.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE anything (number)")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+
+    assert modes == dict.fromkeys(["new.sqlite3", "new.sqlite3-wal", "new.sqlite3-shm"], 0o600)
+
+
+def test_a_file_that_others_may_read_stays_theirs_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "shared.sqlite3"
+    path.touch()
+    path.chmod(0o640)
+    with closing(Store(f"sqlite:///{path}")) as store, store.read():
+        pass
+
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_file_that_is_no_database_is_a_store_that_cannot_be_used(sqlite_path: Path) -> None:

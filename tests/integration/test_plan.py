@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,20 @@ def standing(process: Process, key: str) -> tuple[State, str] | None:
 
 def preview(process: Process, *, closed: bool = False) -> Plan:
     return process.reconciler.planner(process.events).preview(MONTH, closed=closed)
+
+
+def test_what_looks_like_a_statement_is_text(tmp_path: Path) -> None:
+    statement = '\'; DROP TABLE deliveries; -- %s :month "x" \\'
+    place = site(tmp_path)
+    group = str(ROWS["nondiscriminatory-access"][0]["provider_group"])
+    place.store(row_of("nondiscriminatory-access", "provider_group", group, reasoning_different_costs=statement))
+    with place.process() as process:
+        process.run()
+
+    (body,) = place.ask(
+        "SELECT body FROM payloads JOIN deliveries ON sha256 = payload_sha256 WHERE subject = :group", group=group
+    )
+    assert json.loads(body[0])["reasoningDifferentCosts"] == statement
 
 
 # --- rows

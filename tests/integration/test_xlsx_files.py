@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -164,6 +165,18 @@ def test_a_file_that_is_no_workbook_is_refused_before_anything_is_stored(
         table_files([tmp_path / "figures.xlsx"], BERLIN)
 
     assert refused.value.hint
+
+
+def test_a_workbook_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "bomb.xlsx", **{"hub-ratings": RATINGS})
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, content.rindex(b"PK\1\2") + 24, 2_000_000_000)  # says the last part of itself
+    path.write_bytes(content)
+
+    with pytest.raises(BadInput, match=r"bomb\.xlsx is 2,000 MB when it is unpacked, and may be 500") as refused:
+        table_files([path], BERLIN)
+
+    assert "CSV" in str(refused.value.hint)
 
 
 def test_a_workbook_without_a_table_is_refused_by_itself_and_ignored_in_a_folder(tmp_path: Path) -> None:

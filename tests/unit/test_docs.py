@@ -18,6 +18,7 @@ PAGES = sorted(
     for page in folder.glob("*.md" if folder == ROOT else "**/*.md")
 )
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+THREATS = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
 
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
@@ -64,6 +65,21 @@ def test_each_law_has_its_file_and_its_test() -> None:
         paths = _PATH.findall(law)
         assert any(path.startswith("report_service/") for path in paths), law
         assert any(path.startswith("tests/") for path in paths), law
+
+
+def test_each_threat_has_what_stops_it_and_the_test_of_that() -> None:
+    suite = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in THREATS.splitlines() if line[:1] == "|"
+    ]
+    rows = [row for row in cells if row[0] != "what could be tried" and set(row[0]) != {"-"}]
+    assert len(rows) > 20
+    for tried, stopped, tests in rows:
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert tried, tests
+        assert stopped, tests
+        assert named, tried
+        assert [name for name in named if suite.count(f"def {name}(") != 1] == []
 
 
 def test_the_picture_of_the_states_is_true() -> None:

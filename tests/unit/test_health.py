@@ -70,6 +70,7 @@ def test_a_pulse_is_read_as_it_was_written_and_gone_when_the_daemon_ends(tmp_pat
 
     assert read_health_file([path]) == replace(WELL, failing="no token")
     assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
     file.remove()
     file.remove()
     with pytest.raises(

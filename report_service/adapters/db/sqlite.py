@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
 
+from report_service.adapters.whole_file import PRIVATE
 from report_service.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,12 +27,19 @@ _NO_WAL = "which shares no memory between processes: is it a network share?"
 
 def sqlite_engine(url: URL) -> Engine:
     """Return an engine for a `sqlite` URL; raise ConfigurationError when the file's folder is not there."""
-    file = url.database
-    if file and not file.startswith((":memory:", "file:")) and not Path(file).resolve().parent.is_dir():
+    file = url.database if url.database and not url.database.startswith((":memory:", "file:")) else None
+    if file and not Path(file).resolve().parent.is_dir():
         raise ConfigurationError(
             f"store.url: the folder of {file!r} does not exist", hint="Make it, or name another file."
         )
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "do_connect")
+    def make_private(*_: object) -> None:
+        """Make a new file before SQLite does, so that only its owner may read it, nor the logs beside it."""
+        if file:
+            with suppress(OSError):  # it is there, or SQLite will say why it cannot be
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL, PRIVATE))
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type

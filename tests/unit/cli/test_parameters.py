@@ -49,6 +49,18 @@ def test_each_example_is_a_call_that_the_command_takes(name: str, capsys: pytest
     COMMANDS[name].make_context(name, shlex.split(arguments))
 
 
+def test_no_argument_takes_a_secret() -> None:
+    """The list of processes shows arguments to everybody. (What `mock-api` is given guards nothing.)"""
+    named = {
+        f"{name} {each.name}"
+        for name, command in COMMANDS.items()
+        for each in command.params
+        if re.search("secret|token$|password|credential", each.name)
+    }
+
+    assert named == {"mock-api client_secret"}
+
+
 def test_an_options_value_is_named_for_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     words = [line.split()[1:3] for line in help_of(capsys, "run").splitlines() if line.startswith("│ --")]
 

@@ -23,6 +23,7 @@ from report_service.services.daemon.heartbeat import Heartbeat
 from report_service.services.daemon.monthly_rehearsal import MonthlyRehearsal
 from report_service.services.daemon.pings import Pings
 from report_service.services.daemon.reconcile_loop import ReconcileLoop
+from report_service.services.daemon.retention import Retention
 from report_service.services.daemon.transitions import TransitionsOnly
 from report_service.services.proof.report_page import ReportPage
 
@@ -67,12 +68,14 @@ class Daemon:
     pings: Pings
     page: ReportPage | None  # None: no page is wanted
     rehearsal: MonthlyRehearsal
+    retention: Retention
 
     def look(self) -> None:
         """Do what is due, and show how it stands then."""
         self.watch.tick()
         if self.page is not None:
             self.page.refresh()
+        self.retention.apply()
 
 
 def build_daemon(
@@ -153,6 +156,13 @@ def build_daemon(
             events=events,
             prepare_store=watch.prepare_store,
             rehearse=partial(_rehearsed, service),
+        ),
+        retention=Retention(
+            prepare=watch.prepare_store,
+            evidence=service.ledger.evidence,
+            clock=clock,
+            years=settings.retention.attempts_years,
+            tell=_log.info,
         ),
     )
 

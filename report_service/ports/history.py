@@ -90,3 +90,12 @@ class EvidenceLog(Protocol):
 
     def links(self, month: ReportMonth) -> list[EvidenceLink]:
         """Return a month's entries with their hashes, in the order in which they were written."""
+
+    def span(self) -> tuple[ReportMonth, ReportMonth] | None:
+        """Return the first month with an entry, and the last with one that says accepted; None: there is none."""
+
+    def drop(self, month: ReportMonth) -> int:
+        """Drop a month's entries, its attempts, and requests for tokens of before its window closed.
+
+        Return how many attempts. What became of its reports, and their bodies, stay.
+        """

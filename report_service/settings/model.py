@@ -182,6 +182,18 @@ class ReportSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """How long the proof of a month is kept."""
+
+    attempts_years: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="Years that attempts and answers are kept, 1 to 100, counted back from the newest delivered "
+        "month; what became of a report, and its body, stay",
+    )
+
+
 class PingSettings(Section):
     """A dead man's switch elsewhere, such as healthchecks.io: it tells a person when it hears nothing."""
 
@@ -211,6 +223,7 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     report: ReportSettings = ReportSettings()
     ping: PingSettings = PingSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     def describe(self) -> dict[str, object]:
         """Return every setting that has a value by its dotted key, secrets masked, fit for the log."""

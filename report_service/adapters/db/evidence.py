@@ -6,10 +6,12 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, insert, select, text
+from sqlalchemy import and_, bindparam, delete, insert, select, text
 
-from report_service.adapters.db.tables import evidence
+from report_service.adapters.db.tables import attempts, deliveries, evidence
 from report_service.domain.evidence import ANSWER_LIMIT, EvidenceEntry, EvidenceLink, genesis
+from report_service.domain.months import ReportMonth, SubmissionWindow
+from report_service.domain.responses import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from report_service.adapters.db.engine import Store
     from report_service.adapters.db.scope import Scope
-    from report_service.domain.months import ReportMonth
     from report_service.ports import AttemptResult
 
 _E = evidence.c
@@ -51,6 +52,32 @@ class SqlEvidenceLog:
     def links(self, month: ReportMonth) -> list[EvidenceLink]:
         with self._store.read() as connection:
             return [_link(row) for row in connection.execute(_LINKS, _names(self._scope, str(month)))]
+
+    def span(self) -> tuple[ReportMonth, ReportMonth] | None:
+        ours = and_(_E.endpoint == self._scope.endpoint, _E.cpo_id == self._scope.cpo_id)
+        first = select(_E.month).where(ours).order_by(_E.month).limit(1)
+        accepted = and_(ours, _E.outcome == Outcome.ACCEPTED)
+        last = select(_E.month).where(accepted).order_by(_E.month.desc()).limit(1)
+        with self._store.read() as connection:
+            months = [connection.execute(query).scalar() for query in (first, last)]
+        found = [ReportMonth.parse(month) for month in months if month is not None]
+        return (found[0], found[1]) if len(found) == 2 else None
+
+    def drop(self, month: ReportMonth) -> int:
+        closed = SubmissionWindow.of(month, guard_s=0).closes
+        reports = select(deliveries.c.id).where(self._scope.of(month))
+        tokens = and_(
+            attempts.c.endpoint == self._scope.endpoint,
+            attempts.c.delivery_id.is_(None),
+            attempts.c.started_at < closed,
+        )
+        with self._store.write() as connection:
+            connection.execute(delete(evidence).where(_MONTH), _names(self._scope, str(month)))
+            gone = [
+                connection.execute(delete(attempts).where(which)).rowcount
+                for which in (attempts.c.delivery_id.in_(reports), tokens)
+            ]
+        return sum(gone)
 
 
 def _link(row: Row[Any]) -> EvidenceLink:

@@ -76,6 +76,8 @@ class ExportedProof:
         found = [first_misfit(written, genesis(self.endpoint, self.cpo_id, str(self.month)))]
         if found[0]:
             found[0] = f"in the ledger, {found[0]}"
+        if self.links and not written:
+            return [f"the ledger has no answer of {self.month} any more: retention.attempts_years, or a loss"]
         for link in self.links:
             number, entry = link.entry.position, link.entry
             if number > len(written):

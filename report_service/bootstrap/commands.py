@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from report_service.adapters.db.engine import Store
 from report_service.adapters.db.probe import SqlStoreProbe
+from report_service.adapters.db.scope import Scope
 from report_service.adapters.wire import DatetimeFormat, Wire
 from report_service.bootstrap.rendering import routes_of
 from report_service.bootstrap.service import Service, Unheard, build
@@ -80,6 +81,8 @@ def checking(
                 require_tables=lambda: require_tables(settings, store, None),
             ),
             preview=partial(service.reconciler.planner(Unheard()).preview, closed=False),
+            inventory=service.source.inventory,
+            others=partial(Scope(obelis.endpoint, obelis.cpo_id).others, store, sent=False),
             status=service.ledger.status,
             api=service.api,
             new_id=lambda: str(uuid.uuid4()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -145,6 +146,12 @@ class Inventory:
             return frozenset()
         at = {self.points[point_id].hub_id for point_id in self.due(POINT)}
         return frozenset(hub_id for hub_id in at if hub_id is not None and hub_id not in self.hubs)
+
+    def points_by_operator(self) -> Counter[str]:
+        """Return how many points in operation bear EVSE ids of each operator, `DE*ABC`; others do not count."""
+        ids = (self.points[point_id].evse_id for point_id in self.due(POINT))
+        operators = (parsers.operator_of(evse_id) for evse_id in ids if evse_id is not None)
+        return Counter(operator for operator in operators if operator is not None)
 
     def _homeless_points(self) -> Iterator[RowError]:
         """Yield a fault for each point that is due while its hub is not: its report stays due."""

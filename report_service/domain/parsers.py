@@ -39,7 +39,7 @@ INT32_MAX = 2**31 - 1
 """The API's whole numbers are int32 [0.9]."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
-_EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}")
+_EVSE_ID = re.compile(r"([A-Z]{2})\*?([A-Z0-9]{3})\*?E[A-Z0-9][A-Z0-9*]{0,30}")
 _PROVIDER_GROUP = re.compile(r"([A-Z]{2})[*\- ]?([A-Z0-9]{3})")
 _YEAR_FIRST = re.compile(r"(20[0-9]{2})[-/.](0[1-9]|1[0-2])")
 _MONTH_FIRST = re.compile(r"(0?[1-9]|1[0-2])[-/.](20[0-9]{2})")
@@ -121,6 +121,12 @@ def is_usual_evse_id(value: str) -> bool:
     ISO 15118-2 annex H and eMI3 "Electric Vehicle ICT Interface Specifications", part 2.
     """
     return _EVSE_ID.fullmatch(value) is not None
+
+
+def operator_of(evse_id: str) -> str | None:
+    """Return country and operator of an EVSE id of the usual form, `DE*ABC`; None: it has another."""
+    found = _EVSE_ID.fullmatch(evse_id)
+    return f"{found[1]}*{found[2]}" if found else None
 
 
 def provider_group(raw: object) -> str:

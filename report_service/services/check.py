@@ -14,9 +14,10 @@ from report_service.errors import ReportServiceError
 from report_service.services.status import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from report_service.domain.contract import Comparison
+    from report_service.domain.inventory import Inventory
     from report_service.domain.month_plan import Plan
     from report_service.ports import Clock, ReportApi, StatusQueries, StoreProbe
 
@@ -24,6 +25,8 @@ SKEW_S = 10.0
 """Clocks that are further apart are worth a word."""
 DISK_LOW, DISK_FULL = 1_000_000_000, 100_000_000
 """Bytes: what a big month takes is about a tenth of the one, and the other is no room at all."""
+FEW_OPERATORS = 3
+"""So many are named."""
 FEW_DAYS = 5
 """With fewer days left, what is outstanding is urgent."""
 
@@ -53,6 +56,8 @@ class Checking:
     endpoint: str
     store: StoreProbe
     preview: Callable[[ReportMonth], Plan]  # reads the sources, and writes nothing
+    inventory: Callable[[ReportMonth], Inventory]
+    others: Callable[[], Sequence[str]]  # CPOs, whose reports to this endpoint are in this store
     status: StatusQueries
     api: ReportApi
     new_id: Callable[[], str]
@@ -72,6 +77,7 @@ class Checking:
         yield from _tried("token", self._token)
         yield from _tried("contract", self._contract)
         if usable:
+            yield from _tried("operators", self._operators)
             yield from _tried("sources", self._sources)
             yield from _tried("window", self._window)
 
@@ -177,6 +183,22 @@ class Checking:
             yield Check(name="rows", status=Status.AMBER, detail=detail, hint=hint)
         else:
             yield Check(name="rows", status=Status.GREEN, detail=f"every report of {month} is done or can be sent")
+
+    def _operators(self) -> Iterator[Check]:
+        """Look for signs that the tables hold another CPO's hubs too: nothing in them says whose a hub is."""
+        name, hint = "operators", "See README.md, Several operators."
+        if others := self.others():
+            detail = f"reports for the CPO {' and '.join(others)} are planned in this store, too"
+            yield Check(name=name, status=Status.AMBER, detail=detail, hint=f"Is obelis.cpo_id right? {hint}")
+            return
+        points = self.inventory(ReportMonth.previous(self.clock.now())).points_by_operator()
+        if len(points) > 1:
+            shares = ", ".join(f"{operator} ({count:,})" for operator, count in points.most_common(FEW_OPERATORS))
+            detail = f"the points' EVSE ids are of {len(points)} operators: {shares}"
+            hint = f"If some are another CPO's, each would report the other's hubs. {hint} Else all is well."
+            yield Check(name=name, status=Status.AMBER, detail=detail, hint=hint)
+            return
+        yield Check(name=name, status=Status.GREEN, detail="nothing says that these are several CPOs' hubs")
 
     def _window(self) -> Iterator[Check]:
         at = self.clock.now()

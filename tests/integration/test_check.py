@@ -44,7 +44,18 @@ def seen(place: Site, **environ: str) -> dict[str, Status]:
 def test_a_month_that_can_be_delivered_is_green_throughout(tmp_path: Path) -> None:
     found = checks(site(tmp_path, World()))
 
-    names = ["configuration", "time zones", "disk", "store", "token", "clock", "sources", "rows", "window"]
+    names = [
+        "configuration",
+        "time zones",
+        "disk",
+        "store",
+        "token",
+        "clock",
+        "operators",
+        "sources",
+        "rows",
+        "window",
+    ]
     assert {name: one.status for name, one in found.items()} == dict.fromkeys(names, GREEN)
     assert found["sources"].detail == "inventory and figures of 2026-10 can be read: 11 reports are due"
     assert found["window"].detail == "reports for 2026-10 can be sent until 2026-11-30T22:59:00Z, 28 days left"
@@ -60,6 +71,35 @@ def test_checking_sends_plans_and_makes_nothing(tmp_path: Path) -> None:
     assert place.ask("SELECT count(*) FROM attempts") == [(0,)]
     checks(place, STORE__URL=f"sqlite:///{tmp_path / 'none.sqlite3'}")
     assert not (tmp_path / "none.sqlite3").exists()
+
+
+def test_hubs_of_two_cpos_in_one_source_are_worth_a_warning(tmp_path: Path) -> None:
+    place = site(tmp_path, World(), points_per_hub=3)
+    place.ask("UPDATE points SET evse_id = 'DEXYZE0001' WHERE point_id = (SELECT min(point_id) FROM points)")
+    place.ask("UPDATE points SET evse_id = 'of our own' WHERE point_id = (SELECT max(point_id) FROM points)")
+
+    found = checks(place)
+
+    assert found["operators"].status is AMBER
+    assert found["operators"].detail == "the points' EVSE ids are of 2 operators: DE*ABC (4), DE*XYZ (1)"
+    assert "Several operators" in found["operators"].hint
+
+
+def test_reports_of_another_cpo_in_the_store_are_a_warning_until_one_was_sent(tmp_path: Path) -> None:
+    place = site(tmp_path, World())
+    with place.process() as process:
+        process.reconciler.reconcile(MONTH, trigger="run", patience_s=0, send=False)
+    mistyped = {"OBELIS__CPO_ID": "ANOTHER"}
+
+    planned = checks(place, **mistyped)
+    with place.process() as process:
+        process.run()
+    sent = checks(place, **mistyped)
+
+    assert (planned["operators"].status, planned["store"].status) == (AMBER, GREEN)
+    assert planned["operators"].detail == "reports for the CPO MOCK are planned in this store, too"
+    assert sent["store"].status is RED
+    assert "has reported to mock for the CPO MOCK" in sent["store"].detail
 
 
 def test_a_store_that_has_no_tables_yet_is_amber_or_red_by_who_makes_them(tmp_path: Path) -> None:

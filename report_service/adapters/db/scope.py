@@ -48,14 +48,19 @@ class Scope:
 
         The source tables do not say whose a hub is: each of the two would report the other's.
         """
+        for other in self.others(store, sent=True):
+            raise ConfigurationError(
+                f"this store has reported to {self.endpoint} for the CPO {other}, and obelis.cpo_id is "
+                f"{self.cpo_id}: each would report the other's hubs",
+                hint="Give each CPO a store, or a schema, of its own; see README.md, Several operators.",
+            )
+
+    def others(self, store: Store, *, sent: bool) -> list[str]:
+        """Return other CPOs, two at most, whose reports to this endpoint are in this store (`sent`: went out)."""
+        found = []
         with store.read() as connection:
             for others in (deliveries.c.cpo_id < self.cpo_id, deliveries.c.cpo_id > self.cpo_id):
-                sent = select(deliveries.c.cpo_id).where(
-                    deliveries.c.endpoint == self.endpoint, others, deliveries.c.attempts > 0
-                )
-                if (other := connection.execute(sent.limit(1)).scalar()) is not None:
-                    raise ConfigurationError(
-                        f"this store has reported to {self.endpoint} for the CPO {other}, and obelis.cpo_id is "
-                        f"{self.cpo_id}: each would report the other's hubs",
-                        hint="Give each CPO a store, or a schema, of its own; see README.md, Several operators.",
-                    )
+                theirs = and_(deliveries.c.endpoint == self.endpoint, others)
+                which = and_(theirs, deliveries.c.attempts > 0) if sent else theirs
+                found.append(connection.execute(select(deliveries.c.cpo_id).where(which).limit(1)).scalar())
+        return [other for other in found if other is not None]

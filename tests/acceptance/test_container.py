@@ -1,4 +1,4 @@
-"""The image as operators run it, by a real container engine; and the compose file beside it.
+"""The image and the manifests as operators run them, by a real container engine.
 
 The engine is one program, named by REPORT_SERVICE_CONTAINER_TOOL:
 `TOOL -t TAG [--build-arg K=V]... PROJECT -- COMMAND...` builds the image and runs the command in it,
@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -33,8 +32,7 @@ import yaml
 
 from report_service.domain.months import ReportMonth
 from report_service.mock_api.operator import made_up_operator
-from report_service.settings import load_settings
-from report_service.settings.listing import all_settings
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -237,6 +235,16 @@ def test_the_process_is_nobody_and_can_become_nobody_else(start: Callable[..., C
 
 
 @pytest.mark.container
+def test_nothing_in_it_listens(start: Callable[..., Container]) -> None:
+    container = start()
+    container.wait_for("run.completed")
+
+    sockets = container.execute("cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6").stdout
+
+    assert [line for line in sockets.splitlines() if "local_address" not in line] == []
+
+
+@pytest.mark.container
 def test_only_the_volume_and_tmp_can_be_written_and_that_is_enough(start: Callable[..., Container]) -> None:
     container = start()
     container.wait_for("run.heartbeat")
@@ -269,6 +277,86 @@ def test_without_a_tmp_to_write_the_pulse_is_on_the_volume(start: Callable[..., 
     assert "Read-only file system" in container.execute("touch", "/tmp/x").stderr
     assert container.execute("report-service", "health").stdout.startswith("well: ")
     assert container.execute("report-service", "health", "--live").stdout == "alive\n"
+
+
+@pytest.mark.container
+def test_where_nothing_can_be_written_the_health_check_says_why_it_cannot_tell(engine: Engine) -> None:
+    nowhere = (*BARE, ANYBODY, "--image-volume=ignore", "--mount=type=tmpfs,dst=/dev/shm,ro")
+
+    asked = engine.call("podman", "run", "--rm", "--network=none", *nowhere, engine.tag, "health", "--live")
+
+    assert asked.returncode == 1
+    assert asked.stdout.startswith(
+        "no pulse can be left here: /tmp, /dev/shm, . cannot be written; name a file by"
+    )
+
+
+@pytest.mark.container
+def test_a_secret_that_is_rotated_in_its_folder_is_read_anew_on_a_hangup(
+    engine: Engine, start: Callable[..., Container], tmp_path: Path
+) -> None:
+    settings = {
+        "OBELIS__MODE": "http",
+        "OBELIS__BASE_URL": "https://api.example",
+        "OBELIS__TOKEN_URL": "https://api.example/token",
+        "OBELIS__CLIENT_ID": "client",
+        "OBELIS__CPO_ID": "DEABC",
+    }
+    secret = tmp_path / "secrets" / "report_service_obelis__client_secret"
+    secret.parent.mkdir()
+    secret.write_text("the-first-secret\n")
+    container = start(
+        *(f"--env=REPORT_SERVICE_{name}={value}" for name, value in settings.items()),
+        f"--volume={secret.parent}:/run/secrets:ro",
+    )
+    container.wait_for("run.heartbeat")
+    secret.with_name("fresh").write_text("the-second-secret\n")
+    secret.with_name("fresh").replace(secret)  # as an orchestrator puts it there
+    engine.podman("kill", "--signal=HUP", container.id)
+
+    reread = container.wait_for("secrets.reread")
+
+    assert (reread["reason"], reread["changed"]) == ("hangup", True)
+    assert "secret" not in engine.podman("logs", container.id).replace("client_secret", "").replace("secrets.", "")
+
+
+@pytest.fixture
+def played(engine: Engine, tmp_path: Path) -> Iterator[str]:
+    """Run the pod of the manifests as they stand, but for its image's name; return the container's name.
+
+    (Podman 4 has one replica only, and mounts the data of a Secret as it is encoded: so they are a ConfigMap's.)
+    """
+    config, secret, deployment = (
+        yaml.safe_load((PROJECT / "config" / "kubernetes" / f"{name}.yaml").read_text("utf-8"))
+        for name in ("configmap", "secret", "deployment")
+    )
+    secret |= {"kind": "ConfigMap", "data": secret.pop("stringData")}
+    deployment["spec"]["replicas"] = 1
+    pod = deployment["spec"]["template"]["spec"]
+    pod["containers"][0] |= {"image": engine.tag, "imagePullPolicy": "Never"}
+    for volume in pod["volumes"]:
+        if "secret" in volume:
+            volume["configMap"] = {"name": volume.pop("secret")["secretName"]}
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(yaml.safe_dump_all([config, secret, deployment]))
+    engine.podman("kube", "play", "--network=none", manifest)
+    yield "report-service-pod-0-report-service"
+    engine.call("podman", "kube", "down", manifest)
+    engine.call("podman", "volume", "rm", "--force", "report-service", "report-service-secrets")
+
+
+@pytest.mark.container
+def test_the_pod_of_the_manifests_starts_and_lives_though_database_and_api_are_away(
+    engine: Engine, played: str
+) -> None:
+    def said(*command: str) -> str:
+        return engine.call("podman", "exec", played, "report-service", *command).stdout
+
+    wait_until(lambda: "run.heartbeat" in engine.call("podman", "logs", played).stdout)
+
+    assert said("health", "--live") == "alive\n"
+    assert said("health").startswith("the store cannot be reached: ")
+    assert "replace-me" not in engine.podman("logs", played)
 
 
 @pytest.mark.container
@@ -406,56 +494,3 @@ def written(month: ReportMonth, folder: Path) -> Path:
             table.writeheader()
             table.writerows(rows)
     return folder
-
-
-@pytest.fixture
-def compose() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "compose.yaml").read_text("utf-8"))
-    return read
-
-
-def test_compose_runs_two_hardened_daemons_once_their_database_answers(compose: dict[str, Any]) -> None:
-    daemons = [it for it in compose["services"].values() if it["image"] == "localhost/report-service"]
-
-    assert len(daemons) == 2
-    assert len({daemon["hostname"] for daemon in daemons}) == 2
-    for daemon in daemons:
-        assert daemon["read_only"] is True
-        assert daemon["cap_drop"] == ["ALL"]
-        assert daemon["security_opt"] == ["no-new-privileges:true"]
-        assert daemon["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    assert "pg_isready" in compose["services"]["postgres"]["healthcheck"]["test"]
-
-
-def test_compose_stops_a_daemon_no_sooner_than_its_grace_ends(compose: dict[str, Any], tmp_path: Path) -> None:
-    settings = load_settings(
-        PROJECT / "config" / "report-service.toml", {}, secrets_dir=tmp_path, default_files=()
-    )
-
-    given = compose["services"]["daemon-1"]["stop_grace_period"]
-
-    assert float(given.removesuffix("s")) > settings.run.grace_s
-
-
-def test_compose_looks_at_health_as_the_image_does(compose: dict[str, Any]) -> None:
-    line = next(it for it in (PROJECT / "Dockerfile").read_text().splitlines() if it.startswith("HEALTHCHECK"))
-    options = dict(re.findall(r"--([a-z-]+)=(\S+)", line))
-
-    health = compose["services"]["daemon-1"]["healthcheck"]
-
-    assert health["test"] == ["CMD", *json.loads(line.partition(" CMD ")[2])]
-    assert {name.replace("-", "_"): value for name, value in options.items()} == {
-        name: str(value) for name, value in health.items() if name != "test"
-    }
-
-
-def test_compose_gives_secrets_as_files_that_the_settings_know_and_git_does_not(compose: dict[str, Any]) -> None:
-    known = {setting.variable.lower() for setting in all_settings() if setting.secret}
-    ignored = (PROJECT / ".gitignore").read_text().splitlines()
-
-    for daemon in (compose["services"]["daemon-1"], compose["services"]["daemon-2"]):
-        assert set(daemon["secrets"]) <= known
-        assert not {"environment", "env_file"} & daemon.keys()
-    for name, secret in compose["secrets"].items():
-        assert secret == {"file": f"./secrets/{name}"}
-    assert "/config/secrets/" in ignored

@@ -200,7 +200,7 @@ def quickened(folder: Path, *, mtail: int, alertmanager: int, pager: int) -> tup
     told = yaml.safe_load((FOLDER / "alertmanager.yml").read_text(encoding="utf-8"))
     for route in (told["route"], *told["route"]["routes"]):
         route |= {"group_wait": "0s", "group_interval": "1s"}
-    for receiver in told["receivers"]:
+    for receiver in (it for it in told["receivers"] if "webhook_configs" in it):
         receiver["webhook_configs"][0]["url"] = f"http://127.0.0.1:{pager}/{receiver['name']}"
     paths = folder / "prometheus.yml", folder / "alertmanager.yml"
     for path, content in zip(paths, (prometheus, told), strict=True):

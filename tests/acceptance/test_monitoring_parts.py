@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from report_service import errors
 from report_service.cli.main import EXAMPLES
@@ -91,7 +92,11 @@ def test_the_rules_hold_at_their_edges() -> None:
 
 def test_the_examples_are_configurations() -> None:
     run(needed("promtool"), "check", "config", FOLDER / "prometheus.yml")
-    run(needed("amtool"), "check-config", FOLDER / "alertmanager.yml")
+    shown = run(needed("amtool"), "check-config", FOLDER / "alertmanager.yml")
+    receivers = yaml.safe_load((FOLDER / "alertmanager.yml").read_text("utf-8"))["receivers"]
+
+    assert "- 3 receivers" in shown
+    assert [receiver["name"] for receiver in receivers if "email_configs" in receiver] == ["mail"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import commands, daemon, evidence, growth, idle, limit, log, machine, questions, rate
+from benchmarks import commands, daemon, decade, evidence, growth, idle, limit, log, machine, questions, rate
 from benchmarks.figures import Figure, all_met, table
 from benchmarks.stage import Database, Stage, postgres_version
 
@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "commands": commands.measure,
     "questions": questions.measure,
     "evidence": evidence.measure,
+    "decade": decade.measure,
     "log": log.measure,
     "daemon": daemon.measure,
 }

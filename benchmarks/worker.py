@@ -25,6 +25,7 @@ import httpx
 from benchmarks.processes import memory_mb
 from benchmarks.unlimited import Unlimited
 from report_service.adapters.db import evidence
+from report_service.bootstrap.daemon import build_daemon
 from report_service.cli.common import logging_to, service_of
 from report_service.domain.delivery import DONE
 from report_service.domain.kinds import KINDS
@@ -183,6 +184,20 @@ def _screening_cpu_s(service: Service) -> float:
     return median(took)
 
 
+def beat(wishes: Measured) -> Measured:
+    """Let the daemon's heart beat; the median of twenty, after the first."""
+    settings = _settings(wishes)
+    with _logging(settings, wishes, [0.0]) as (logging, events, _):
+        daemon = build_daemon(settings, events=events, redact=logging.redactor, write=lambda _pulse: None)
+        took = []
+        for _ in range(21):
+            began = time.perf_counter()
+            daemon.heartbeat.beat()
+            took.append(time.perf_counter() - began)
+        daemon.service.close()
+    return {"beat_ms": 1000 * median(took[1:])}
+
+
 def bare(wishes: Measured) -> Measured:
     """Send the same bodies through the same client with as many in flight, and record nothing."""
     settings = _settings(wishes)
@@ -261,6 +276,7 @@ def loop(wishes: Measured) -> Measured:
 TASKS: dict[str, Callable[[Measured], Measured]] = {
     "deliver": deliver,
     "plan": plan,
+    "beat": beat,
     "bare": bare,
     "asyncio": asyncio_bare,
     "loop": loop,

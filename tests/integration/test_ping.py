@@ -13,6 +13,7 @@ from report_service.adapters.obelis.transport import http_transports
 from report_service.adapters.ping import HttpSwitch
 from report_service.ports import Signal
 from report_service.settings.rotation import secrets_of
+from tests.support.hostile_server import hostile_server
 from tests.support.simulated_daemon import start
 from tests.support.simulation import World, settings_of, site
 
@@ -89,6 +90,15 @@ def test_a_switch_that_is_not_there_is_logged_without_its_address(caplog: pytest
     assert switch.send(Signal.SUCCESS, "") is False
     assert "ConnectError" in caplog.text
     assert "some-uuid" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a head that drips", "no HTTP", "a body without an end"])
+def test_a_switch_that_answers_oddly_holds_nobody_up(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with hostile_server(name) as url:
+        got_through = HttpSwitch("ping.url", url, http_transports(), timeout_s=0.3).send(Signal.SUCCESS, "well")
+
+    assert got_through is (name == "a body without an end")  # nobody reads it
+    assert len(caplog.records) == 1 - got_through
 
 
 def test_a_daemon_pings_what_its_settings_name(server: Switch, tmp_path: Path) -> None:

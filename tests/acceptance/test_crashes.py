@@ -85,7 +85,6 @@ def test_a_month_survives_a_kill_at_each_commit_and_send(cli: Cli, start_mock: S
         assert at_work("run", "--patience", 60).code == 0, f"killed {where} step {steps + 1}"
         assert_delivered_once(at_work, mock, FEW_REPORTS)
         _empty(at_work)
-        mock.stop()
         steps += 1
 
     assert process.returncode == 0
@@ -107,7 +106,6 @@ def test_a_month_survives_kills_at_random(cli: Cli, start_mock: StartMock) -> No
         assert at_work("run", "--patience", 60).code == 0, f"dice {seed}"
         assert_delivered_once(at_work, mock, REPORTS)
         _empty(at_work)
-        mock.stop()
 
 
 def test_a_holder_that_is_stopped_and_wakes_late_changes_nothing(cli: Cli, start_mock: StartMock) -> None:

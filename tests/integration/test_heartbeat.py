@@ -127,7 +127,7 @@ def test_a_failed_run_is_told_until_one_ended_well_and_also_by_the_other_replica
 
 
 def test_the_end_of_a_window_is_announced_once_a_day_in_its_last_five_days(start: Daemons, tmp_path: Path) -> None:
-    place = site(tmp_path, World(utc("2026-11-10T12:00")), {"schedule__sweep_minutes": "180"})
+    place = site(tmp_path, World(utc("2026-11-10T12:00")), {"schedule__sweep_minutes": "1440"})
     place.ask("DELETE FROM hub_ratings")
     daemon = start(place)
     daemon.live(utc("2026-12-01T12:00"), every=timedelta(hours=3), beats=timedelta(hours=3))

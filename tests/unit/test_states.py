@@ -78,7 +78,12 @@ def _step(name: str) -> Trigger:
     return Trigger(f"row_{name}" if name in {"valid", "changed", "invalid", "missing"} else name)
 
 
-HAND_INS = {  # by what was, the step, and whether an attempt has an unknown end; nothing else leads there
+BY_HAND = {  # by what was, the step, and whether an attempt has an unknown end; from nowhere else
+    **{
+        (state, Trigger.REPLACED, in_doubt): State.ACCEPTED
+        for state in (State.ACCEPTED, State.ALREADY_REPORTED)
+        for in_doubt in (False, True)
+    },
     **{
         (state, Trigger.HANDED_IN, in_doubt): State.HANDED_IN
         for state in (State.MISSED, State.UNRESOLVED, State.HANDED_IN)
@@ -91,9 +96,9 @@ TRANSITIONS = [
     *table(SETTLED, in_doubt=False),
     *table(IN_DOUBT, in_doubt=True),
     *(
-        (state, trigger, in_doubt, HAND_INS.get((state, trigger, in_doubt)))
+        (state, trigger, in_doubt, BY_HAND.get((state, trigger, in_doubt)))
         for state in State
-        for trigger in (Trigger.HANDED_IN, Trigger.HAND_IN_WITHDRAWN)
+        for trigger in (Trigger.HANDED_IN, Trigger.HAND_IN_WITHDRAWN, Trigger.REPLACED)
         for in_doubt in (False, True)
     ),
 ]

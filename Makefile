@@ -18,9 +18,8 @@ demo: $(VENV)/.runtime ## deliver one month to the built-in mock and show it
 
 # What takes long by nature, and what needs a container tool, the monitoring programs or a browser.
 LONG := long or container or monitoring or browser
-# Kept bytecode spares each worker, and each process under test, to compile the code anew. A worker that has nothing left
-# takes over half of what another one still has.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# Kept bytecode spares each worker, and each process under test, to compile the code anew.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 test: $(VENV)/.dev ## run every test but those of test-long, with coverage
 	$(BIN)/python -m coverage erase
 	$(PYTEST) -m "not ($(LONG))" --cov --cov-report= $(PYTEST_ARGS)

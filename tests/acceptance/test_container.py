@@ -333,17 +333,14 @@ def played(engine: Engine, tmp_path: Path) -> Iterator[str]:
 
     (Podman 4 has one replica only, and mounts the data of a Secret as it is encoded: so they are a ConfigMap's.)
     """
-    config, secret, deployment = (
-        yaml.safe_load((PROJECT / "config" / "kubernetes" / f"{name}.yaml").read_text("utf-8"))
-        for name in ("configmap", "secret", "deployment")
-    )
+    files = (PROJECT / "config" / "kubernetes" / f"{name}.yaml" for name in ("configmap", "secret", "deployment"))
+    config, secret, deployment = (yaml.safe_load(file.read_text("utf-8")) for file in files)
     secret |= {"kind": "ConfigMap", "data": secret.pop("stringData")}
     deployment["spec"]["replicas"] = 1
     pod = deployment["spec"]["template"]["spec"]
     pod["containers"][0] |= {"image": engine.tag, "imagePullPolicy": "Never"}
-    for volume in pod["volumes"]:
-        if "secret" in volume:
-            volume["configMap"] = {"name": volume.pop("secret")["secretName"]}
+    for volume in (it for it in pod["volumes"] if "secret" in it):
+        volume["configMap"] = {"name": volume.pop("secret")["secretName"]}
     manifest = tmp_path / "pod.yaml"
     manifest.write_text(yaml.safe_dump_all([config, secret, deployment]))
     engine.podman("kube", "play", "--network=none", manifest)

@@ -34,7 +34,11 @@ def assert_delivered_once(cli: Cli, mock: Mock, reports: int) -> None:
             "SELECT later.request_id FROM attempts AS later JOIN attempts AS earlier "
             "ON earlier.delivery_id = later.delivery_id AND earlier.started_at < later.started_at "
             "WHERE earlier.ended_at IS NULL OR earlier.ended_at > later.started_at "
-            "OR earlier.outcome IN ('no_answer', 'server_error', 'unreadable')"
+            "OR earlier.outcome IN ('no_answer', 'server_error', 'unreadable') "
+            # a process that was stopped had the answer, and recorded it when the conflict was settled
+            "OR EXISTS (SELECT 1 FROM evidence AS late "
+            "JOIN evidence AS settled ON settled.position < late.position "
+            "WHERE late.request_id = earlier.request_id AND settled.request_id = later.request_id)"
         )
     )
     conflicts = [line["request_id"] for line in lines if line["ruling"] == "duplicate"]

@@ -74,7 +74,9 @@ def _sent(story: Story) -> Iterator[str]:
     report = story.report
     if report.body is None:
         return
-    yield f"\n{'Sent' if report.attempts else 'To be sent'} to {report.path} (sha256 {report.payload_sha256})"
+    sent = any(one.payload_sha256 == report.payload_sha256 for one in report.attempts)
+    said = "Sent to" if sent else "Corrected, so that it stands at" if report.attempts else "To be sent to"
+    yield f"\n{said} {report.path} (sha256 {report.payload_sha256})"
     width = max(map(len, story.sent), default=0)
     yield from (f"  {name:{width}}  {_json(value)}" for name, value in story.sent.items())
     yield from (
@@ -91,6 +93,8 @@ def _attempts(story: Story) -> Iterator[str]:
         status = f" {one.http_status}" if one.http_status is not None else ""
         yield f"\nAttempt {number}, {_at(one.started_at)}: {one.verb}{status}, {ended}"
         yield f"  request id {one.request_id}"
+        if one.body is not None:
+            yield f"  sent {one.body.decode()}"
         if one.answer:
             yield f"  {one.answer}"
 

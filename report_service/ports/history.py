@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from report_service.domain.delivery import Evidence, State
+from report_service.domain.responses import Outcome
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from report_service.domain.delivery import Evidence, State
     from report_service.domain.evidence import EvidenceLink
     from report_service.domain.kinds import DeliveryKey, Kind
     from report_service.domain.months import ReportMonth
-    from report_service.domain.responses import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class AttemptRecord:
     http_status: int | None
     outcome: Outcome | None
     answer: str | None  # an excerpt, in the API's own words
+    body: bytes | None  # what was sent; None: the report's own body, as in most attempts, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,15 @@ class ReportRecord:
     next_attempt_at: datetime | None
     updated_at: datetime
     attempts: tuple[AttemptRecord, ...]  # oldest first
+
+    @property
+    def settled_by(self) -> AttemptRecord | None:
+        """Return the attempt whose answer brought a delivered report in: corrections came later."""
+        if self.state not in {State.ACCEPTED, State.ALREADY_REPORTED}:
+            return None
+        confirmed = self.state is State.ACCEPTED and self.evidence is Evidence.CONFIRMED
+        wanted = Outcome.ACCEPTED if confirmed else Outcome.CONFLICT
+        return next((one for one in self.attempts if one.outcome is wanted), None)
 
     def standing(self) -> dict[str, object]:
         """Return how it stands, for JSON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,38 @@ def test_what_changed_is_shown_asked_for_and_corrected(
     assert json.loads(again.out) == {"reports": [], "corrected": 0}
     assert mock.reports()[f"{MONTH}/hotline_rating"]["hotlineCalls"] == 4711
     assert cli("status").code == 0
+
+
+def test_the_proof_of_a_corrected_report_holds_both_texts_and_when_it_came_in(
+    sqlite_cli: Cli, figures: dict[str, list[Row]], start_mock: StartMock
+) -> None:
+    mock = start_mock()
+    cli = sqlite_cli.using(**mock.settings)
+    hub = figures["hub-ratings"][0]
+    cli.stock(figures | {"hub-ratings": [hub | {"rating": 2}, *figures["hub-ratings"][1:]]})
+    cli("run")
+    key = f"{MONTH}/hub_rating/{hub['hub_id']}"
+    cli.stock({"hub-ratings": [hub | {"rating": 5}]})
+    cli("correct", "--yes")
+
+    file = cli.folder / "proof.json"
+    cli("export", "--format", "json", "--out", file)
+    proof = json.loads(file.read_text())
+    report = next(one for one in proof["reports"] if one["key"] == key)
+    created, corrected = report["attempts"]
+    assert json.loads(report["body"])["rating"] == 5
+    assert (created["verb"], json.loads(created["body"])["rating"]) == ("POST", 2)
+    assert (corrected["verb"], json.loads(corrected["body"])["rating"]) == ("PUT", 5)
+    assert cli("export", "--verify", file).code == 0
+    (row,) = (
+        row for row in csv.DictReader(cli("export", "--format", "csv").out.splitlines()) if row["key"] == key
+    )
+    assert (row["http_status"], row["request_id"]) == (str(created["http_status"]), created["request_id"])
+    told = cli("explain", key).out
+    assert "Corrected, so that it stands at" in told
+    assert f"  sent {corrected['body']}\n" in told
+    file.write_text(file.read_text().replace(json.dumps(corrected["body"]), '"{}"'))
+    assert "is not the one with the hash" in cli("export", "--verify", file).said
 
 
 def test_an_api_without_corrections_stops_it_and_the_drift_stays(sqlite_cli: Cli, start_mock: StartMock) -> None:

@@ -53,7 +53,7 @@ def matching(version: str = "3.0.3") -> Tree:
     schemas: Tree = {"AdditionalCost": _object({"description": {"type": "string"}, "cost": INT32})}
     paths: Tree = {}
     for name, path in PATHS.items():
-        own = {"providerGroup": {"type": "string", "enum": ["DEXXX"]}} if name == "NondiscriminatoryAccess" else {}
+        own = {"providerGroup": {"type": "string", "enum": ["DEVFL"]}} if name == "NondiscriminatoryAccess" else {}
         schemas[name] = _object({"month": MONTH, **own, **BODIES[name]})
         schemas[f"{name}Correction"] = _object(
             ({"month": MONTH} if name == "HotlineRating" else {}) | BODIES[name]

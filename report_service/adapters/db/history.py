@@ -67,8 +67,14 @@ class SqlHistory:
 
 def _attempts(connection: Connection, rows: Sequence[int]) -> dict[int, list[AttemptRecord]]:
     found: dict[int, list[AttemptRecord]] = defaultdict(list)
+    tries = attempts.c
+    another = and_(payloads.c.sha256 == tries.payload_sha256, tries.payload_sha256 != _D.payload_sha256)
     for row in connection.execute(
-        select(attempts).where(attempts.c.delivery_id.in_(rows)).order_by(attempts.c.started_at)
+        select(attempts, payloads.c.body)
+        .join(deliveries, _D.id == tries.delivery_id)
+        .outerjoin(payloads, another)
+        .where(tries.delivery_id.in_(rows))
+        .order_by(tries.started_at)
     ):
         found[row.delivery_id].append(
             AttemptRecord(
@@ -83,6 +89,7 @@ def _attempts(connection: Connection, rows: Sequence[int]) -> dict[int, list[Att
                 http_status=row.http_status,
                 outcome=row.outcome and Outcome(row.outcome),
                 answer=row.answer,
+                body=None if row.body is None else row.body.encode(),
             )
         )
     return found

@@ -49,9 +49,8 @@ class Histogram:
 
 def accepted_at(report: ReportRecord) -> datetime | None:
     """Return when the answer came that settled a report; None: none did."""
-    if report.state not in {State.ACCEPTED, State.ALREADY_REPORTED} or not report.attempts:
-        return None
-    return report.attempts[-1].ended_at
+    settled_by = report.settled_by
+    return settled_by.ended_at if settled_by else None
 
 
 def durations_s(proof: Proof) -> list[float]:

@@ -129,13 +129,17 @@ def _report(proof: Proof, report: ReportRecord) -> dict[str, object]:
 
 
 def _attempt(one: AttemptRecord, link: EvidenceLink | None) -> dict[str, object]:
-    """Return one attempt; from `position` on it is a link of the chain, if there is an answer."""
+    """Return one attempt; from `position` on it is a link of the chain, if there is an answer.
+
+    `body` is what was sent, if it is not what the report stands for now: before a correction, and that itself.
+    """
     micro = "microseconds"
     return {
         "request_id": one.request_id,
         "verb": one.verb,
         "path": one.path,
         "sha256": link.entry.sha256 if link else one.payload_sha256,
+        "body": one.body and one.body.decode(),
         "started_at": iso(one.started_at, timespec=micro),
         "ended_at": iso(link.entry.at if link else one.ended_at, timespec=micro),
         "http_status": one.http_status,
@@ -147,7 +151,7 @@ def _attempt(one: AttemptRecord, link: EvidenceLink | None) -> dict[str, object]
 
 
 def as_csv(proof: Proof) -> str:
-    """Return it as a table, a row a report, with its last attempt."""
+    """Return it as a table, a row a report, with the attempt that brought it in; else its last one."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -157,7 +161,8 @@ def as_csv(proof: Proof) -> str:
 
 def _row(proof: Proof, report: ReportRecord) -> dict[str, Any]:
     tries = report.attempts
-    last = _attempt(tries[-1], proof.links.get(tries[-1].request_id)) if tries else {}
+    told = report.settled_by or next(reversed(tries), None)
+    shown = _attempt(told, proof.links.get(told.request_id)) if told else {}
     row: dict[str, Any] = {
         "key": str(report.key),
         "kind": report.key.kind.name,
@@ -166,12 +171,13 @@ def _row(proof: Proof, report: ReportRecord) -> dict[str, Any]:
         "evidence": report.evidence and report.evidence.value,
         "obelis_id": report.obelis_id,
         "first_sent_at": iso(tries[0].started_at) if tries else None,
-        "ended_at": iso(tries[-1].ended_at) if tries else None,
+        "ended_at": iso(told.ended_at) if told else None,
         "attempts": len(tries),
         "sha256": report.payload_sha256 if tries else None,
         "body": report.body.decode() if report.body is not None and tries else None,
         **{
-            name: last.get(name) for name in ("http_status", "outcome", "request_id", "answer", "position", "link")
+            name: shown.get(name)
+            for name in ("http_status", "outcome", "request_id", "answer", "position", "link")
         },
     }
     return dict(_harmless(row))

@@ -162,7 +162,8 @@ def _has_its_digest(told: Mapping[str, Any]) -> bool:
 
 
 def _body_misfit(report: Mapping[str, Any]) -> str | None:
-    body = report["body"]
-    if body is None or hashlib.sha256(str(body).encode()).hexdigest() == report["sha256"]:
-        return None
-    return f"the body of {report['key']} is not the one with the hash {report['sha256']}"
+    for told in (report, *report["attempts"]):
+        body = told.get("body")
+        if body is not None and hashlib.sha256(str(body).encode()).hexdigest() != told["sha256"]:
+            return f"the body of {report['key']} is not the one with the hash {told['sha256']}"
+    return None
